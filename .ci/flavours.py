@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSL-1.0
+"""The flavours this project is built in, one line why for each, and how one is configured and built.
+
+As a program:  flavours.py NAME FOLDER   builds FOLDER's programs and prints their paths, last on stdout.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SANITIZED = ["-Dbuildtype=debugoptimized", "-Doptimization=1"]
+
+
+@dataclass(frozen=True)
+class Flavour:
+    name: str
+    why: str
+    cxx: str
+    options: tuple
+
+    @property
+    def dir(self):
+        return ROOT / ".build" / self.name
+
+
+FLAVOURS = {f.name: f for f in [
+    Flavour("release", "what people run and measure", "g++", ("-Dbuildtype=release",)),
+    Flavour("gcc", "the compiler of the distribution", "g++", ()),
+    Flavour("clang", "a second reader of the same C++; other code for the same atomics", "clang++", ()),
+    Flavour("asan", "lifetimes and arithmetic (AddressSanitizer, UndefinedBehaviorSanitizer)", "g++",
+            (*SANITIZED, "-Db_sanitize=address,undefined", "-Dcpp_args=-fno-sanitize-recover=all")),
+    Flavour("tsan", "data races (ThreadSanitizer)", "g++", (*SANITIZED, "-Db_sanitize=thread")),
+    Flavour("libcxx", "a second standard library", "clang++",
+            ("-Dcpp_args=-stdlib=libc++", "-Dcpp_link_args=-stdlib=libc++")),
+]}
+
+_start = time.monotonic()
+
+
+def stage(text):
+    print(f"[{time.monotonic() - _start:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+
+class Failed(Exception):
+    """A step failed; its output has been printed."""
+
+
+def follow(command, **kwargs):
+    """Runs a command silently, with a sign of life every ten seconds. Returns exit status and output."""
+    lines, shown = [], time.monotonic()
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          errors="replace", **kwargs) as process:
+        for line in process.stdout:
+            lines.append(line)
+            if time.monotonic() - shown > 10:
+                shown = time.monotonic()
+                stage(f"  {line.strip()[:100]}")
+    return process.returncode, "".join(lines)
+
+
+def must(what, command, **kwargs):
+    status, output = follow(command, **kwargs)
+    if status != 0:
+        sys.stderr.write(output)
+        stage(f"{what} failed")
+        raise Failed(what)
+
+
+def sources():
+    """What the meson.build files look for by name when they are configured."""
+    found = sorted(p for pattern in ("*/**/meson.build", "*/*.cpp") for p in ROOT.glob(pattern)
+                   if not p.relative_to(ROOT).parts[0].startswith("."))
+    return "".join(f"{p.relative_to(ROOT)}\n" for p in found)
+
+
+def configure(flavour):
+    """Configures once, and again only when a file came or went that the build looks for."""
+    listing = flavour.dir / "configured-for.txt"
+    known = listing.read_text() if listing.exists() else None
+    now = sources()
+    if known == now:
+        return
+    stage(f"{flavour.name}: configure")
+    again = ["--reconfigure"]
+    if known is None:
+        shutil.rmtree(flavour.dir, ignore_errors=True)
+        again = []
+    must(f"{flavour.name}: configure",
+         ["meson", "setup", *again, *flavour.options, str(flavour.dir), str(ROOT)],
+         env={**os.environ, "CXX": flavour.cxx})
+    listing.write_text(now)
+
+
+def introspect(flavour, what):
+    return json.loads((flavour.dir / "meson-info" / f"intro-{what}.json").read_text())
+
+
+def programs(flavour, folder):
+    """The programs that FOLDER's meson.build and those below it build."""
+    return [pathlib.Path(t["filename"][0]) for t in introspect(flavour, "targets")
+            if t["type"] == "executable"
+            and pathlib.Path(t["defined_in"]).is_relative_to(ROOT / folder)]
+
+
+def ninja(flavour, targets):
+    """Builds the given files; nothing given means everything."""
+    stage(f"{flavour.name}: build")
+    names = [str(pathlib.Path(t).relative_to(flavour.dir)) for t in targets]
+    must(f"{flavour.name}: build", ["ninja", "-C", str(flavour.dir), *names])
+
+
+def main(name, folder):
+    flavour = FLAVOURS[name]
+    try:
+        configure(flavour)
+        built = programs(flavour, folder)
+        if built:
+            ninja(flavour, built)
+    except Failed:
+        return 1
+    for program in built:
+        print(program)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Runs the tests in every flavour: one row each below, with what it leaves to the others and why.
+
+Called by tests/run. The last line is 'N passed, N failed', summed over the rows; a failed build counts as one.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / ".ci"))
+sys.dont_write_bytecode = True
+import flavours  # noqa: E402
+from flavours import FLAVOURS, Failed, stage  # noqa: E402
+
+# Suites that look at sources and at the compiler, not at what the programs do.
+SHAPE = ("layout", "headers", "link", "consumers", "compile_fail", "disassembly")
+
+
+@dataclass
+class Row:
+    flavour: str
+    only: tuple = ()       # suites it runs; none given: all …
+    without: tuple = ()    # … but these
+    everything: bool = False  # builds also what no test of the row runs
+
+
+ROWS = [
+    Row("gcc", everything=True),
+    Row("clang", everything=True, without=("layout",)),  # the layout is the same for every compiler
+    Row("asan", without=SHAPE),
+    Row("tsan", only=("unit", "threads")),  # elsewhere nothing runs beside anything
+    Row("libcxx", only=("headers", "link", "unit")),
+]
+
+
+@dataclass
+class Tally:
+    passed: int = 0
+    failed: int = 0
+    left_out: list = field(default_factory=list)
+
+
+def missing(row):
+    """What this machine lacks for the row, or nothing."""
+    flavour = FLAVOURS[row.flavour]
+    if not shutil.which(flavour.cxx):
+        return flavour.cxx
+    probe = subprocess.run(
+        [flavour.cxx, "-E", "-x", "c++", "-std=c++20", "-o", os.devnull, "-",
+         *(o.split("=", 1)[1] for o in flavour.options if o.startswith("-Dcpp_args="))],
+        input="#include <version>\n", text=True, stderr=subprocess.DEVNULL, check=False)
+    return "libc++" if probe.returncode else ""
+
+
+def wanted(row, suites):
+    names = {s.partition(":")[2] for s in suites}
+    return not names & set(row.without) and (not row.only or bool(names & set(row.only)))
+
+
+def run(row):
+    flavour, tally = FLAVOURS[row.flavour], Tally()
+    flavours.configure(flavour)
+    tests = [t for t in flavours.introspect(flavour, "tests") if wanted(row, t["suite"])]
+    if not tests:
+        return tally
+    needed = {d for t in tests for d in t["depends"]}
+    files = {f for t in flavours.introspect(flavour, "targets") if t["id"] in needed for f in t["filename"]}
+    if files or row.everything:
+        flavours.ninja(flavour, () if row.everything else sorted(files))
+
+    stage(f"{flavour.name}: {len(tests)} tests")
+    log = flavour.dir / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    # A test ends by itself; the long limit is there for one that hangs.
+    status, output = flavours.follow(
+        ["meson", "test", "-C", str(flavour.dir), "--no-rebuild", "--timeout-multiplier", "20",
+         *(f"--suite={s}" for s in row.only), *(f"--no-suite={s}" for s in row.without)])
+    if not log.exists():
+        sys.stderr.write(output)
+        raise Failed(f"meson test, status {status},")
+    for line in log.read_text().splitlines():
+        test = json.loads(line)
+        if test["result"] == "OK":
+            tally.passed += 1
+        elif test["result"] == "SKIP":
+            tally.left_out.append(test["name"])
+        else:
+            tally.failed += 1
+            stage(f"{flavour.name}: {test['name']}: {test['result']}")
+            print(test.get("stdout", ""), test.get("stderr", ""), file=sys.stderr, sep="\n")
+    return tally
+
+
+def main():
+    arguments = argparse.ArgumentParser(prog="tests/run", description="Builds and runs the tests.")
+    arguments.add_argument("--quick", action="store_true", help=f"only the row '{ROWS[0].flavour}'")
+    quick = arguments.parse_args().quick
+    strict = os.environ.get("CI") == "true"
+
+    total, table = Tally(), []
+    for row in ROWS:
+        if quick and row is not ROWS[0]:
+            table.append(f"{row.flavour:8} left out: --quick")
+            continue
+        lacks = missing(row)
+        if lacks:
+            table.append(f"{row.flavour:8} left out: no {lacks}")
+            total.failed += strict
+            continue
+        try:
+            tally = run(row)
+        except Failed as failure:
+            tally = Tally(failed=1)
+            table.append(f"{row.flavour:8} {failure} failed")
+        else:
+            table.append(f"{row.flavour:8} {tally.passed:4} passed {tally.failed:4} failed"
+                         + (f"; left out: {', '.join(tally.left_out)}" if tally.left_out else ""))
+        total.passed += tally.passed
+        total.failed += tally.failed + (len(tally.left_out) if strict else 0)
+
+    print(*table, f"{total.passed} passed, {total.failed} failed", sep="\n", flush=True)
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
