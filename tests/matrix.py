@@ -91,7 +91,7 @@ def run(row):
             tally.left_out.append(test["name"])
         else:
             tally.failed += 1
-            stage(f"{flavour.name}: {test['name']}: {test['result']}")
+            stage(f"{flavour.name}: {test['name'].removeprefix('pinfold:')}: {test['result']}")
             print(test.get("stdout", ""), test.get("stderr", ""), file=sys.stderr, sep="\n")
     return tally
 
