@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: BSL-1.0
+// The counting state machine on one head: references, pins, life and death of a count word.
+// It knows words and units; pages, heads and release hooks are page/. Source: spec 01.
+#pragma once
+
+#include <cstdint>
+
+#include "../core/config.hpp"
+#include "../core/contract.hpp"
+#include "../core/errc.hpp"
+#include "../policy/check_count.hpp"
+#include "../policy/count_bundle.hpp"
+#include "../policy/count_traits.hpp"
+#include "broken_count.hpp"
+#include "pinned.hpp"
+#include "refusal.hpp"
+
+namespace pinfold {
+
+namespace detail {
+
+/// What the undo of a refused grab calls: a full release that reports the zero crossing.
+struct release_at_zero {
+    template <class Count>
+    crossing operator()(Count& c, typename Count::value_type units) const noexcept {
+        return c.drop_units(units);
+    }
+};
+
+template <class Word, bool Present>
+struct pin_word {
+    Word pin_word_;
+};
+template <class Word>
+struct pin_word<Word, false> {};
+
+}  // namespace detail
+
+/// The state machine of one head. Embed it in the page: `pinfold::count<my_count> count;`.
+///
+/// States: dead (never allocated, freed, frozen, or a tail) and live with a sum of references and pins.
+/// Requires of every operation that says so: the caller holds evidence, i.e. a reference or pin of its own, or a
+/// lock under which the head cannot reach zero. n is a number of plain counts; n ≥ 1.
+/// `large` matters to hybrid_pins only: whether this head counts pins exactly; other schemes ignore it.
+template <class P = count_defaults, bool Valid = count_policy<P>>
+class count : private detail::pin_word<typename P::word, count_traits<P>::has_pin_word> {
+public:
+    using policy = P;
+    using traits = count_traits<P>;
+    using word = typename P::word;
+    using value_type = typename traits::value_type;
+
+    /// Effects: a dead head. Complexity: one plain store per word.
+    count() noexcept : refs_(traits::dead_value) {}
+
+    /// Effects: dead → live with n references. Requires: the caller owns the dead head alone.
+    /// Synchronises: release; whoever grabs the head sees what was done to the page before. With sticky_dead it
+    /// adds and does not store, so that grabs in flight are not lost (I3). Source: spec 01 §2.1.
+    void init(std::uint64_t n = 1) noexcept { unfreeze(units(n)); }
+
+    // ---- references ---------------------------------------------------------------------------------------
+
+    /// Effects: n references, if the head is live. Speculative: needs no evidence.
+    /// Synchronises: sequentially consistent on success; nothing is promised on refusal.
+    /// Fails when: dead, overflowed (WARN:GRAB:negative), or n exceeds the largest batch (WARN:GRAB:batch).
+    /// `undo` is called when the attempt must be taken back: `undo(count, units)` is a full release (I4).
+    /// Complexity: sticky_dead one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
+    template <class Undo = detail::release_at_zero>
+    PINFOLD_DETAIL_HOT outcome try_get(std::uint64_t n = 1, Undo undo = {}) noexcept {
+        return try_units<false>(n, 1, undo);
+    }
+
+    /// Effects: n references. Requires: evidence. Cannot fail; if the word turns negative all the same, one
+    /// WARN:GRAB:negative, and the references count, so that their release balances (INV-1).
+    /// Synchronises: with nothing; the evidence does. Complexity: one RMW.
+    PINFOLD_DETAIL_HOT void get(std::uint64_t n = 1) noexcept { hold_units(units(n)); }
+
+    /// Effects: n references if the word is positive, checked although the caller has evidence: Linux's rule for
+    /// grabs under a page-table lock. Fails when: the word is zero or negative; nothing is changed then.
+    /// Source: spec 01 §2.2 try_grab_folio.
+    PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1) noexcept { return try_held<false>(n, 1); }
+
+    /// Effects: gives n references back. Returns: zero when this thread killed the head: it alone may free it.
+    /// Synchronises: acquire and release: all accesses under other references happen before the caller's free.
+    /// Complexity: one RMW; one more for the thread that meets zero under sticky_dead.
+    PINFOLD_DETAIL_HOT crossing put(std::uint64_t n = 1) noexcept { return drop_units(units(n)); }
+
+    // ---- pins ---------------------------------------------------------------------------------------------
+
+    /// As try_get, for n pins. Fails also when: pins are blocked.
+    /// Synchronises: sequentially consistent; the caller of a lockless walk then calls fence() and re-reads what
+    /// led it here. Complexity: one RMW, one more for an exact pin count.
+    template <class Undo = detail::release_at_zero>
+    PINFOLD_DETAIL_HOT outcome try_pin(std::uint64_t n = 1, bool large = false, Undo undo = {}) noexcept
+        requires traits::has_pins
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) return try_pin_exact(n, undo);
+        }
+        return try_units<true>(n, traits::pin_unit, undo);
+    }
+
+    /// As get, for n pins.
+    PINFOLD_DETAIL_HOT void pin(std::uint64_t n = 1, bool large = false) noexcept
+        requires traits::has_pins
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) {
+                hold_units(units(n));
+                this->pin_word_.adjust(units(n));
+                return;
+            }
+        }
+        hold_units(pin_units(n));
+    }
+
+    /// As try_get_held, for n pins.
+    PINFOLD_DETAIL_HOT outcome try_pin_held(std::uint64_t n = 1, bool large = false) noexcept
+        requires traits::has_pins
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) {
+                const outcome got = try_held<false>(n, 1);
+                if (!got) return got;
+                if (!this->pin_word_.hold(units(n))) [[likely]]
+                    return {};
+                this->pin_word_.adjust_sub(units(n));
+                return {errc::pins_blocked, drop_units(units(n))};
+            }
+        }
+        return try_held<true>(n, traits::pin_unit);
+    }
+
+    /// Effects: gives n pins back; an exact count is lowered before the reference is dropped (spec 01 §2.3).
+    /// Returns and synchronises: as put.
+    PINFOLD_DETAIL_HOT crossing unpin(std::uint64_t n = 1, bool large = false) noexcept
+        requires traits::has_pins
+    {
+        return drop_units(release_pin_part(n, large));
+    }
+
+    /// Returns: whether a device may be writing. A bool for exact schemes, `pinned` for overlay and hybrid.
+    /// No false negative for a live pin (INV-4). The comparison is unsigned, so an overflowed or underflowed word
+    /// answers "maybe"; dead words of sticky_dead answer "no".
+    /// Synchronises: relaxed load; a caller that also changes mappings needs full_fence() before it.
+    [[nodiscard]] PINFOLD_DETAIL_HOT auto maybe_pinned(bool large = false) const noexcept
+        requires traits::has_pins
+    {
+        if constexpr (traits::form == pin_form::exact) {
+            return this->pin_word_.load() > 0;
+        } else if constexpr (traits::form == pin_form::split) {
+            return split_pinned(refs_.load());
+        } else {
+            if constexpr (traits::form == pin_form::hybrid) {
+                if (large) return pinned{this->pin_word_.load() > 0 ? pinned::certainly : pinned::no};
+            }
+            return detail::overlay_pinned<traits>(refs_.load());
+        }
+    }
+
+    // ---- life and death -----------------------------------------------------------------------------------
+
+    /// Effects: live → frozen iff the word is exactly `expected` units: the caller then owns the head alone and
+    /// may change its layout. May fail although only the caller holds it, because of a grab in flight.
+    /// Synchronises: sequentially consistent on success. Source: spec 01 page_ref_freeze, spec 02 §3.
+    [[nodiscard]] bool freeze(value_type expected) noexcept { return refs_.swap_if(expected, traits::dead_value); }
+
+    /// Effects: frozen or dead → live with exactly `value` units. Requires: the caller froze or owns it; value > 0.
+    /// Synchronises: release.
+    void unfreeze(value_type value) noexcept {
+        PINFOLD_ASSERT(value > 0);
+        PINFOLD_ASSERT(traits::in_dead_band(refs_.load()));
+        if constexpr (traits::optimistic)
+            refs_.publish_add(detail::wrap_sub(value, traits::dead_value));
+        else
+            refs_.publish(value);
+    }
+
+    /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
+    /// pin is held. The head cannot die while blocked. In a shared word (overlay, split) there must be fewer
+    /// references than one pin has units, then and until unblock_pins(); maybe_pinned() answers maybe meanwhile.
+    /// Requires: evidence, kept until unblock_pins(). Synchronises: sequentially consistent on success.
+    [[nodiscard]] bool block_pins(bool large = false) noexcept
+        requires traits::can_block
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) {
+                value_type none = 0;
+                return this->pin_word_.swap_if(none, traits::far_negative);
+            }
+        }
+        value_type seen = refs_.load();
+        do {
+            if (seen <= 0 || static_cast<std::uint64_t>(seen) >= traits::pin_unit) return false;
+        } while (!refs_.swap_if_weak(seen, detail::wrap_add(seen, traits::block_offset)));
+        return true;
+    }
+
+    /// Effects: undoes block_pins(). Returns: as put; the caller's own evidence makes it none.
+    crossing unblock_pins(bool large = false) noexcept
+        requires traits::can_block
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) {
+                this->pin_word_.adjust_sub(traits::far_negative);
+                return crossing::none;
+            }
+        }
+        return drop_units(traits::block_offset);
+    }
+
+    // ---- queries ------------------------------------------------------------------------------------------
+
+    /// Returns: the count word as it is, grabs in flight and dead values included. Synchronises: relaxed.
+    [[nodiscard]] value_type raw() const noexcept { return refs_.load(); }
+
+    /// Returns: the reference count as Linux shows it: pins included as the scheme counts them (overlay: bias
+    /// units each; exact, split: one each); 0 for a dead head. Synchronises: relaxed.
+    [[nodiscard]] std::int64_t refs() const noexcept {
+        const value_type v = refs_.load();
+        if (traits::in_dead_band(v)) return 0;
+        if constexpr (traits::form == pin_form::split)
+            return static_cast<std::int64_t>(static_cast<std::uint64_t>(v) & traits::ref_field);
+        else
+            return v;
+    }
+
+    /// Returns: the number of pins, exactly. Requires for hybrid_pins: a large head.
+    [[nodiscard]] std::int64_t pins() const noexcept
+        requires(traits::has_pin_word || traits::form == pin_form::split)
+    {
+        if constexpr (traits::form == pin_form::split) {
+            const value_type v = refs_.load();
+            return split_pinned(v) ? static_cast<std::int64_t>(v >> traits::ref_bits) : 0;
+        } else {
+            const value_type v = this->pin_word_.load();
+            return v < 0 ? 0 : v;
+        }
+    }
+
+    [[nodiscard]] bool is_dead() const noexcept { return traits::in_dead_band(refs_.load()); }
+
+    /// Full fence after a successful try_pin or try_get, before the caller re-reads the entry that led it here:
+    /// together with the unmapper's fence either side sees the other (spec 01 §3, B3).
+    PINFOLD_DETAIL_HOT static void fence() noexcept { word::rmw_fence(); }
+
+    // ---- for page/ and for tests ----------------------------------------------------------------------------
+
+    /// Effects: lowers the exact count of n pins, where there is one. Returns: the units of the head word that
+    /// remain to be dropped.
+    PINFOLD_DETAIL_HOT value_type release_pin_part(std::uint64_t n, bool large) noexcept
+        requires traits::has_pins
+    {
+        if constexpr (traits::has_pin_word) {
+            if (is_exact(large)) {
+                PINFOLD_ASSERT(this->pin_word_.load() >= units(n));
+                this->pin_word_.adjust_sub(units(n));
+                return units(n);
+            }
+        }
+        return pin_units(n);
+    }
+
+    /// Effects: subtracts u units; kills the head at zero. Returns: zero or none.
+    PINFOLD_DETAIL_HOT crossing drop_units(value_type u) noexcept {
+        if constexpr (traits::overflow == overflow_rule::saturate) {
+            return detail::drop_saturating<P>(refs_, u);
+        } else {
+            PINFOLD_ASSERT(refs_.load() < 0 || refs_.load() >= u || u < 0);
+            if (refs_.drop(u)) [[unlikely]]
+                return kill();
+            return crossing::none;
+        }
+    }
+
+    /// As drop_units; returns idle when the word became exactly 1: at that value the count is stable, nobody else
+    /// holds a reference (spec 03 §3).
+    PINFOLD_DETAIL_HOT crossing drop_units_idle(value_type u) noexcept {
+        const value_type now = refs_.drop_fetch(u);
+        if (now == 1) [[unlikely]]
+            return crossing::idle;
+        if (now == 0) [[unlikely]]
+            return kill();
+        return crossing::none;
+    }
+
+    /// Units of n references and of n pins in the head word.
+    static constexpr value_type units(std::uint64_t n) noexcept { return static_cast<value_type>(n); }
+    static constexpr value_type pin_units(std::uint64_t n) noexcept {
+        return static_cast<value_type>(n * traits::pin_unit);
+    }
+
+    /// Effects: sets the words. Requires: nobody else can see the head. For tests and for building a state.
+    void set_raw(value_type refs, value_type pins = 0) noexcept {
+        refs_.store(refs);
+        if constexpr (traits::has_pin_word) this->pin_word_.store(pins);
+        (void)pins;
+    }
+
+private:
+    static constexpr bool is_exact(bool large) noexcept { return traits::form == pin_form::exact || large; }
+
+    static constexpr bool split_pinned(value_type v) noexcept {
+        if (v < 0) return !traits::in_dead_band(v) && !traits::in_blocked_band(v);
+        return (v >> traits::ref_bits) != 0 && !traits::in_blocked_band(v);
+    }
+
+    template <bool IsPin, class Undo>
+    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo& undo) noexcept {
+        if (n > traits::batch_max(unit)) [[unlikely]]
+            return detail::refuse_batch<P>(refs_.load(), traits::batch_max(unit), n);
+        const auto u = static_cast<value_type>(n * unit);
+        if constexpr (traits::optimistic) {
+            if constexpr (P::liveness::load_test) {
+                if (refs_.load() < 0) [[unlikely]]
+                    return detail::explain<P, IsPin>(refs_.load(), u);
+            }
+            if (refs_.grab(u)) [[unlikely]]
+                return refuse_and_undo<IsPin>(u, undo);
+            return {};
+        } else {
+            value_type seen = refs_.load();
+            for (;;) {
+                if (detail::refuses<P>(seen)) [[unlikely]] {
+                    if (IsPin || !traits::in_blocked_band(seen)) return detail::explain<P, IsPin>(seen, u);
+                }
+                if (refs_.swap_if_weak(seen, detail::raised<P>(seen, u))) [[likely]]
+                    return {};
+            }
+        }
+    }
+
+    /// The undo is a full release: a grab in flight may have outlived everybody else (I4).
+    template <bool IsPin, class Undo>
+    PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo& undo) noexcept {
+        outcome why = detail::explain<P, IsPin>(detail::wrap_sub(refs_.load(), u), u);
+        why.undo = undo(*this, u);
+        return why;
+    }
+
+    template <class Undo>
+    PINFOLD_DETAIL_HOT outcome try_pin_exact(std::uint64_t n, Undo& undo) noexcept {
+        const outcome got = try_units<false>(n, 1, undo);
+        if (!got) [[unlikely]]
+            return got;
+        if (this->pin_word_.grab(units(n))) [[unlikely]]
+            return refuse_blocked(units(n), undo);
+        return {};
+    }
+
+    template <class Undo>
+    PINFOLD_DETAIL_COLD outcome refuse_blocked(value_type u, Undo& undo) noexcept {
+        this->pin_word_.adjust_sub(u);
+        return {errc::pins_blocked, undo(*this, u)};
+    }
+
+    PINFOLD_DETAIL_HOT void hold_units(value_type u) noexcept {
+        if constexpr (traits::overflow == overflow_rule::unchecked) {
+            refs_.adjust(u);
+        } else if constexpr (traits::overflow == overflow_rule::saturate) {
+            detail::hold_saturating<P>(refs_, u);
+        } else {
+            if (refs_.hold(u)) [[unlikely]]
+                detail::held_negative<P>(refs_.load(), u);
+        }
+    }
+
+    template <bool IsPin>
+    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit) noexcept {
+        if (n > traits::batch_max(unit)) [[unlikely]]
+            return detail::refuse_batch<P>(refs_.load(), traits::batch_max(unit), n);
+        const auto u = static_cast<value_type>(n * unit);
+        if constexpr (traits::overflow == overflow_rule::unchecked || traits::overflow == overflow_rule::saturate) {
+            hold_units(u);
+        } else {
+            const value_type seen = refs_.load();
+            if (seen <= 0) [[unlikely]] {
+                if (IsPin || !traits::in_blocked_band(seen)) return detail::explain_held<P>(seen, u);
+            }
+            if constexpr (traits::optimistic && IsPin) {
+                // A blocked word is positive and turns negative with one more pin.
+                if (traits::in_blocked_band(seen)) [[unlikely]]
+                    return {errc::pins_blocked, crossing::none};
+            }
+            refs_.adjust(u);
+        }
+        return {};
+    }
+
+    /// I1: zero is not dead; one thread wins the step from zero to dead, and a grab that came first revives.
+    PINFOLD_DETAIL_COLD crossing kill() noexcept {
+        if constexpr (traits::optimistic) {
+            value_type zero = 0;
+            return refs_.swap_if(zero, traits::dead_value) ? crossing::zero : crossing::none;
+        } else {
+            return crossing::zero;
+        }
+    }
+
+    word refs_;
+};
+
+/// A wrong policy: one worded error, and nothing that would add a second one.
+template <class P>
+class count<P, false> : require_count_policy<P>, public detail::broken_count {};
+
+}  // namespace pinfold

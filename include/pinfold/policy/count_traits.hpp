@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+// Numbers that follow from a count policy, all at compile time.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "../core/budget.hpp"
+#include "overflow_rule.hpp"
+#include "pin_form.hpp"
+
+namespace pinfold {
+
+/// Everything count<P> derives from P. Units: steps of the head word unless a name says otherwise.
+template <class P>
+struct count_traits {
+    using word = typename P::word;
+    using value_type = typename word::value_type;
+    using unsigned_type = std::make_unsigned_t<value_type>;
+
+    static constexpr unsigned bits = sizeof(value_type) * 8;
+    static constexpr pin_form form = P::pins::form;
+    static constexpr overflow_rule overflow = P::overflow::rule;
+    static constexpr bool optimistic = P::liveness::optimistic;
+    static constexpr bool stated = P::budget.stated();
+    static constexpr bool has_pins = form != pin_form::none;
+    static constexpr bool has_pin_word = form == pin_form::exact || form == pin_form::hybrid;
+    /// One word holds references and pins so that many references can look like a pin.
+    static constexpr bool overlaps = form == pin_form::overlay || form == pin_form::hybrid;
+
+    static constexpr unsigned ref_bits = [] {
+        if constexpr (form == pin_form::split)
+            return P::pins::ref_bits == 0 ? bits / 2 : P::pins::ref_bits;
+        else
+            return bits - 1;
+    }();
+
+    /// Mask of the reference field of a split word.
+    static constexpr std::uint64_t ref_field = ref_bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << ref_bits) - 1;
+
+    /// Units one pin adds to the head word where it is not counted in a word of its own.
+    static constexpr std::uint64_t pin_unit = [] {
+        if constexpr (overlaps)
+            return static_cast<std::uint64_t>(P::pins::bias);
+        else if constexpr (form == pin_form::split)
+            return (std::uint64_t{1} << ref_bits) + 1;
+        else
+            return std::uint64_t{1};
+    }();
+
+    /// −2^(bits−2): the dead value of sticky_dead, the saturation value of saturate.
+    static constexpr value_type far_negative = static_cast<value_type>(-(std::int64_t{1} << (bits - 2)));
+    static constexpr value_type dead_value = optimistic ? far_negative : value_type{0};
+    static constexpr value_type max_value = static_cast<value_type>(word_max(bits));
+
+    /// Added by block_pins() to the head word. Under sticky_dead it lifts the word so far that one more pin makes
+    /// it negative and is refused by the ordinary test; under zero_is_dead it makes the word far negative, where
+    /// grabs of references take the cold path and pass.
+    static constexpr value_type block_offset =
+        optimistic ? static_cast<value_type>(word_max(bits) - pin_unit + 1) : far_negative;
+
+    static constexpr budget_limits limits = [] {
+        budget_limits l;
+        const pinfold::budget b = P::budget;
+        l.max_refs = detail::saturating_mul(b.holders, b.refs_each);
+        l.max_pins = has_pins ? detail::saturating_mul(b.holders, b.pins_each) : 0;
+        l.units_available = word_max(bits);
+        l.units_needed = detail::saturating_add(l.max_refs, detail::saturating_mul(l.max_pins, pin_unit));
+        if (form == pin_form::split &&
+            detail::saturating_add(l.max_refs, l.max_pins) > (std::uint64_t{1} << ref_bits) - 1)
+            l.units_needed = detail::no_limit;  // the reference field would carry into the pins
+        l.refs_overlap_pins = overlaps;
+        l.first_false_positive = overlaps ? pin_unit : detail::no_limit;
+        l.first_wrap = has_pins ? pins_that_fit(bits, pin_unit, 1) + 1 : word_max(bits) + 1;
+        l.largest_batch = batch_that_fits(bits, pin_unit);
+        if (b.stated() && b.batch < l.largest_batch) l.largest_batch = b.batch;
+        l.transient_available = optimistic ? std::uint64_t{1} << (bits - 2) : detail::no_limit;
+        if (optimistic)
+            l.transient_needed = detail::saturating_mul(detail::saturating_mul(b.holders, b.batch), pin_unit);
+        return l;
+    }();
+
+    /// Largest n of one call whose unit is `unit`.
+    static constexpr std::uint64_t batch_max(std::uint64_t unit) noexcept {
+        const std::uint64_t fits = batch_that_fits(bits, unit);
+        return P::budget.stated() && P::budget.batch < fits ? P::budget.batch : fits;
+    }
+
+    /// Whether block_pins() can be offered: it relies on the sign test of the grab.
+    static constexpr bool can_block =
+        has_pins && (form == pin_form::exact ||
+                     overflow == overflow_rule::refuse || overflow == overflow_rule::trap ||
+                     (optimistic && overflow != overflow_rule::saturate));
+
+    /// The value lies where only dead words of sticky_dead (with grabs in flight) can be.
+    static constexpr bool in_dead_band(value_type v) noexcept {
+        if constexpr (optimistic) {
+            constexpr auto top = static_cast<unsigned_type>(limits.transient_needed);
+            return static_cast<unsigned_type>(static_cast<unsigned_type>(v) -
+                                              static_cast<unsigned_type>(dead_value)) <= top;
+        } else {
+            return v == 0;
+        }
+    }
+
+    /// The value lies where only block_pins() can have put it.
+    static constexpr bool in_blocked_band(value_type v) noexcept {
+        if constexpr (!can_block || form == pin_form::exact)
+            return false;
+        else if constexpr (optimistic)
+            return limits.units_needed < static_cast<std::uint64_t>(block_offset) && v >= block_offset;
+        else
+            return static_cast<unsigned_type>(static_cast<unsigned_type>(v) -
+                                              static_cast<unsigned_type>(block_offset)) < pin_unit;
+    }
+};
+
+}  // namespace pinfold

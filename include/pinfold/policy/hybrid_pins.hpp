@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+// Exact pins where there is room, the overlay elsewhere: Linux since 5.7. Source: spec 01 §1.
+#pragma once
+
+#include <cstdint>
+
+#include "pin_form.hpp"
+
+namespace pinfold {
+
+/// Exact for every head for which `IsLarge(head)` is true, overlay<Bias> for the rest.
+/// Requires: IsLarge takes `const Page&` or `const Page*`, does not throw, and its answer does not change while the
+/// head is held: a grab and its release must take the same branch.
+template <auto IsLarge, std::int64_t Bias = 1024>
+struct hybrid_pins {
+    static constexpr pin_form form = pin_form::hybrid;
+    static constexpr std::int64_t bias = Bias;
+
+    template <class Page>
+    static constexpr bool is_large(const Page& head) noexcept {
+        if constexpr (requires { IsLarge(head); })
+            return IsLarge(head);
+        else
+            return IsLarge(&head);
+    }
+};
+
+}  // namespace pinfold
