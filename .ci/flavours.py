@@ -22,6 +22,7 @@ class Flavour:
     why: str
     cxx: str
     options: tuple
+    tools: tuple = ()  # what it needs besides the compiler
 
     @property
     def dir(self):
@@ -37,6 +38,8 @@ FLAVOURS = {f.name: f for f in [
     Flavour("tsan", "data races (ThreadSanitizer)", "g++", (*SANITIZED, "-Db_sanitize=thread")),
     Flavour("libcxx", "a second standard library", "clang++",
             ("-Dcpp_args=-stdlib=libc++", "-Dcpp_link_args=-stdlib=libc++")),
+    Flavour("arm64", "load-linked atomics instead of locked instructions (under qemu)", "g++",
+            ("--cross-file", str(ROOT / ".ci/arm64.ini")), ("aarch64-linux-gnu-g++", "qemu-aarch64")),
 ]}
 
 _start = time.monotonic()

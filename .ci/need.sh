@@ -33,8 +33,10 @@ needs_of_a_build() {
 # What only some rows of tests/matrix.py use: left out where missing, but never in continuous integration.
 needs_of_every_row() {
     need clang command clang++
-    need libc++-14-dev libcxx
-    need libc++abi-14-dev libcxx
+    need libc++-dev libcxx
+    need libc++abi-dev libcxx
+    need g++-aarch64-linux-gnu command aarch64-linux-gnu-g++
+    need qemu-user command qemu-aarch64
 }
 
 # get_missing FUNCTION...: the functions list the needs.

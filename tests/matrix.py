@@ -35,6 +35,7 @@ ROWS = [
     Row("asan", without=SHAPE),
     Row("tsan", only=("unit", "threads")),  # elsewhere nothing runs beside anything
     Row("libcxx", only=("headers", "link", "unit")),
+    Row("arm64", only=("unit", "threads")),
 ]
 
 
@@ -48,8 +49,9 @@ class Tally:
 def missing(row):
     """What this machine lacks for the row, or nothing."""
     flavour = FLAVOURS[row.flavour]
-    if not shutil.which(flavour.cxx):
-        return flavour.cxx
+    for tool in (flavour.cxx, *flavour.tools):
+        if not shutil.which(tool):
+            return tool
     probe = subprocess.run(
         [flavour.cxx, "-E", "-x", "c++", "-std=c++20", "-o", os.devnull, "-",
          *(o.split("=", 1)[1] for o in flavour.options if o.startswith("-Dcpp_args="))],
@@ -67,7 +69,7 @@ def run(row):
     flavours.configure(flavour)
     tests = [t for t in flavours.introspect(flavour, "tests") if wanted(row, t["suite"])]
     if not tests:
-        return tally
+        raise Failed("no tests: this row")
     needed = {d for t in tests for d in t["depends"]}
     files = {f for t in flavours.introspect(flavour, "targets") if t["id"] in needed for f in t["filename"]}
     if files or row.everything:
