@@ -306,7 +306,7 @@ private:
     }
 
     template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo& undo) noexcept {
+    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
             return detail::refuse_batch<P>(refs_.load(), traits::batch_max(unit), n);
         const auto u = static_cast<value_type>(n * unit);
@@ -332,14 +332,14 @@ private:
 
     /// The undo is a full release: a grab in flight may have outlived everybody else (I4).
     template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo& undo) noexcept {
+    PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo undo) noexcept {
         outcome why = detail::explain<P, IsPin>(detail::wrap_sub(refs_.load(), u), u);
         why.undo = undo(*this, u);
         return why;
     }
 
     template <class Undo>
-    PINFOLD_DETAIL_HOT outcome try_pin_exact(std::uint64_t n, Undo& undo) noexcept {
+    PINFOLD_DETAIL_HOT outcome try_pin_exact(std::uint64_t n, Undo undo) noexcept {
         const outcome got = try_units<false>(n, 1, undo);
         if (!got) [[unlikely]]
             return got;
@@ -349,7 +349,7 @@ private:
     }
 
     template <class Undo>
-    PINFOLD_DETAIL_COLD outcome refuse_blocked(value_type u, Undo& undo) noexcept {
+    PINFOLD_DETAIL_COLD outcome refuse_blocked(value_type u, Undo undo) noexcept {
         this->pin_word_.adjust_sub(u);
         return {errc::pins_blocked, undo(*this, u)};
     }

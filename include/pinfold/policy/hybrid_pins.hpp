@@ -17,6 +17,16 @@ struct hybrid_pins {
     static constexpr std::int64_t bias = Bias;
 
     template <class Page>
+    static constexpr bool callable = [] {
+        if constexpr (requires(const Page& p) { IsLarge(p); })
+            return noexcept(IsLarge(*static_cast<const Page*>(nullptr)));
+        else if constexpr (requires(const Page* p) { IsLarge(p); })
+            return noexcept(IsLarge(static_cast<const Page*>(nullptr)));
+        else
+            return false;
+    }();
+
+    template <class Page>
     static constexpr bool is_large(const Page& head) noexcept {
         if constexpr (requires { IsLarge(head); })
             return IsLarge(head);
