@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+// One page-table entry: a 64-bit value with a kind, bits and a frame or slot number. All zero is "none".
+// Source: spec 07 §2.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "geometry.hpp"
+#include "lock.hpp"
+
+namespace pinfold::mm {
+
+enum class entry_kind : unsigned char { none, table, leaf, swap, migration, hwpoison, device_private, marker, hugepd };
+
+/// The bits an entry can carry. `exclusive` is for swap and migration entries; a leaf's page carries its own.
+enum class eb : unsigned char {
+    writable = 4, dirty, young, user, special, devmap, soft_dirty, protnone, uffd_wp, exclusive,
+};
+
+struct entry {
+    std::uint64_t raw = 0;
+
+    static constexpr std::uint64_t bit(eb b) noexcept { return std::uint64_t{1} << static_cast<unsigned>(b); }
+    static constexpr unsigned number_shift = 16;
+
+    static constexpr entry make(entry_kind k, pfn number, std::uint64_t bits = 0) noexcept {
+        return {static_cast<std::uint64_t>(k) | bits | number.n << number_shift};
+    }
+    static constexpr entry leaf(pfn n, std::uint64_t bits) noexcept {
+        return make(entry_kind::leaf, n, bits | bit(eb::user) | bit(eb::young));
+    }
+    static constexpr entry table(pfn n) noexcept { return make(entry_kind::table, n); }
+
+    [[nodiscard]] constexpr entry_kind kind() const noexcept { return static_cast<entry_kind>(raw & 15); }
+    [[nodiscard]] constexpr bool is_none() const noexcept { return raw == 0; }
+    [[nodiscard]] constexpr bool is_table() const noexcept { return kind() == entry_kind::table; }
+    /// A leaf that maps memory; a PROT_NONE leaf is present too (spec 04: protnone is asked separately).
+    [[nodiscard]] constexpr bool is_leaf() const noexcept { return kind() == entry_kind::leaf; }
+    [[nodiscard]] constexpr pfn number() const noexcept { return {raw >> number_shift}; }
+    [[nodiscard]] constexpr bool has(eb b) const noexcept { return (raw & bit(b)) != 0; }
+
+    [[nodiscard]] constexpr entry with(eb b) const noexcept { return {raw | bit(b)}; }
+    [[nodiscard]] constexpr entry without(eb b) const noexcept { return {raw & ~bit(b)}; }
+    [[nodiscard]] constexpr entry at(pfn n) const noexcept {
+        return {(raw & ((std::uint64_t{1} << number_shift) - 1)) | n.n << number_shift};
+    }
+    friend constexpr bool operator==(entry, entry) = default;
+};
+
+/// The letters people read: W writable, D dirty, Y young, S special, V devmap, N no access, U userfault.
+[[nodiscard]] inline std::string letters(entry e) {
+    std::string s;
+    constexpr std::pair<eb, char> order[] = {{eb::writable, 'W'}, {eb::dirty, 'D'},    {eb::young, 'Y'},
+                                             {eb::special, 'S'},  {eb::devmap, 'V'}, {eb::uffd_wp, 'U'}};
+    for (const auto& [b, c] : order)
+        if (e.has(b)) s += c;
+    return s;
+}
+
+/// The word an entry lives in.
+/// Synchronises: read() acquires what was published with the entry; set() releases it; take() and swap() are one
+/// sequentially consistent read-modify-write, so that what follows them is ordered behind (spec 01 §3, A1).
+class entry_slot {
+public:
+    [[nodiscard]] entry read() const noexcept { return {static_cast<std::uint64_t>(word_.load_acquire())}; }
+    void set(entry e) noexcept { word_.publish(static_cast<std::int64_t>(e.raw)); }
+    [[nodiscard]] bool swap(entry expected, entry desired) noexcept {
+        auto seen = static_cast<std::int64_t>(expected.raw);
+        return word_.swap_if(seen, static_cast<std::int64_t>(desired.raw));
+    }
+    /// Effects: clears the slot. Returns: what was in it, including bits set by accesses meanwhile.
+    entry take() noexcept {
+        std::int64_t seen = word_.load();
+        while (!word_.swap_if_weak(seen, 0)) {
+        }
+        return {static_cast<std::uint64_t>(seen)};
+    }
+
+private:
+    word64 word_;
+};
+static_assert(sizeof(entry_slot) == 8);
+
+}  // namespace pinfold::mm

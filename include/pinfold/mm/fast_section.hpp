@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSL-1.0
+// The period in which a lockless walk holds off the freeing of page tables: "interrupts off", as an epoch scheme.
+// What was unhooked while a section was open is freed after that section ended. Source: spec 05 §2.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "lock.hpp"
+
+namespace pinfold::mm {
+
+namespace detail {
+
+inline constexpr unsigned max_threads = 512;
+
+/// One line per thread: the epoch its section began in, 0 while outside.
+struct alignas(64) fast_slot {
+    word64 since;
+    word32 taken;
+};
+inline fast_slot fast_slots[max_threads];
+inline word32 fast_slots_used;
+inline word64 fast_epoch{1};
+
+/// The slot of this thread, given back when the thread ends. Also the number that spreads threads over batches.
+class thread_slot {
+public:
+    thread_slot() noexcept {
+        for (unsigned spins = 0;; relax(spins))
+            for (unsigned i = 0; i < max_threads; ++i) {
+                std::int32_t free = 0;
+                if (!fast_slots[i].taken.swap_if(free, 1)) continue;
+                number = i;
+                std::int32_t used = fast_slots_used.load();
+                while (used < static_cast<std::int32_t>(i) + 1 &&
+                       !fast_slots_used.swap_if(used, static_cast<std::int32_t>(i) + 1)) {
+                }
+                return;
+            }
+    }
+    thread_slot(const thread_slot&) = delete;
+    thread_slot& operator=(const thread_slot&) = delete;
+    ~thread_slot() { fast_slots[number].taken.publish(0); }
+
+    unsigned number = 0;
+    unsigned depth = 0;
+};
+[[nodiscard]] inline thread_slot& this_thread() noexcept {
+    thread_local thread_slot slot;
+    return slot;
+}
+
+}  // namespace detail
+
+/// Opens a fast section for a scope; sections of one thread nest.
+/// Synchronises: entering is a full fence before the first read of a table; leaving releases those reads to
+/// whoever frees what was unhooked.
+class fast_section {
+public:
+    fast_section() noexcept : slot_(detail::this_thread()) {
+        if (slot_.depth++ != 0) return;
+        detail::fast_slots[slot_.number].since.publish(detail::fast_epoch.load_acquire());
+        word64::full_fence();
+    }
+    fast_section(const fast_section&) = delete;
+    fast_section& operator=(const fast_section&) = delete;
+    ~fast_section() {
+        if (--slot_.depth == 0) detail::fast_slots[slot_.number].since.publish(0);
+    }
+
+    /// Returns: whether this thread is in a section now.
+    [[nodiscard]] static bool active() noexcept { return detail::this_thread().depth != 0; }
+
+    /// Returns: the epoch that must have passed before what was unhooked until now may be freed.
+    [[nodiscard]] static std::int64_t stamp() noexcept { return detail::fast_epoch.fetch_grab(1); }
+
+    /// Returns: whether every section that began in or before epoch `stamp` has ended.
+    [[nodiscard]] static bool passed(std::int64_t stamp) noexcept {
+        word64::full_fence();
+        const auto used = static_cast<unsigned>(detail::fast_slots_used.load_acquire());
+        for (unsigned i = 0; i < used; ++i) {
+            const std::int64_t since = detail::fast_slots[i].since.load_acquire();
+            if (since != 0 && since <= stamp) return false;
+        }
+        return true;
+    }
+
+    /// Effects: waits for the sections of all *other* threads that are open now. The thread's own section (it is
+    /// then an actor at a race point) does not count: no CPU waits for itself.
+    static void wait_for_others() noexcept {
+        const std::int64_t now = stamp();
+        const unsigned self = detail::this_thread().number;
+        const auto used = static_cast<unsigned>(detail::fast_slots_used.load_acquire());
+        word64::full_fence();
+        for (unsigned i = 0; i < used; ++i) {
+            if (i == self) continue;
+            for (unsigned spins = 0;; relax(spins)) {
+                const std::int64_t since = detail::fast_slots[i].since.load_acquire();
+                if (since == 0 || since > now) break;
+            }
+        }
+    }
+};
+
+/// Things to be freed when the sections that may see them have ended.
+template <class T>
+class deferred_free {
+public:
+    /// Effects: takes `things`; frees with `free(thing)` whatever may go by now.
+    template <class Free>
+    void retire(std::vector<T>&& things, Free free) {
+        if (things.empty()) return;
+        {
+            std::lock_guard lock(lock_);
+            waiting_.emplace_back(fast_section::stamp(), std::move(things));
+        }
+        collect(free);
+    }
+    /// Effects: frees what may go. Returns: whether nothing is left.
+    template <class Free>
+    bool collect(Free free) {
+        std::vector<std::vector<T>> ready;
+        bool rest = false;
+        {
+            std::lock_guard lock(lock_);
+            std::size_t kept = 0;
+            for (auto& batch : waiting_) {
+                if (fast_section::passed(batch.first)) ready.push_back(std::move(batch.second));
+                else if (&waiting_[kept++] != &batch) waiting_[kept - 1] = std::move(batch);
+            }
+            waiting_.resize(kept);
+            rest = kept != 0;
+        }
+        for (auto& things : ready)
+            for (T& t : things) free(t);
+        return !rest;
+    }
+
+private:
+    std::mutex lock_;
+    std::vector<std::pair<std::int64_t, std::vector<T>>> waiting_;
+};
+
+}  // namespace pinfold::mm

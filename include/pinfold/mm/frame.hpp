@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+// The descriptor of one page frame: 64 bytes, and zero-filled memory is a free frame nobody has touched yet, so a
+// memmap of any size costs only what is used. Source: spec 02, spec 07 §1.
+#pragma once
+
+#include <cstdint>
+
+#include "../page/page_ops.hpp"
+#include "geometry.hpp"
+#include "lock.hpp"
+
+namespace pinfold::mm {
+
+enum class zone_kind : unsigned char { dma32, normal, movable, device };
+inline constexpr unsigned zone_kinds = 4;
+
+/// The flags of a frame, as bit numbers of frame::flags. The low 24 bits are fields, see below.
+enum class pg : unsigned char {
+    locked = 24, dirty, uptodate, lru, batched, large, exclusive, swapbacked, mlocked, referenced, writeback,
+    swapcache, buffers, buddy, table, reserved, hwpoison, readahead, hugetlb, zero, written, isolated, bad,
+    unmovable_block, retired,
+};
+
+/// What frame::mapping points to, in its low two bits.
+enum class owner : unsigned char { none_or_file = 0, anon = 1, driver = 2, ksm = 3 };
+
+template <class P>
+struct page_policy;
+template <class P>
+struct frame_count_policy;
+
+template <class P>
+struct alignas(64) frame {
+    using pinfold_policy = page_policy<P>;
+
+    pinfold::count<frame_count_policy<P>> count;
+    alignas(8) atomic_word<std::intptr_t> link;   ///< tail: head | 1 (spec 02 §2); head of a free block: 0
+    word64 flags;                  ///< order, zone, node, machine, and the bits of pg
+    word32 mapcount;               ///< entries that map this very page by a pte; a tail has its own
+    word32 entire;                 ///< entries that map the whole folio; in a page table: its lock
+    word32 large;                  ///< all entries that map any part of a large folio
+    std::uint32_t generation;      ///< raised by each allocation: tells a frame from its reuse
+    word64 mapping;                ///< what owns the contents, with `owner` in the low bits
+    std::uint64_t index;           ///< page offset in the owner; free block: links of the free list
+    std::uint64_t private_;        ///< swap slot, buffers; page table: deposited tables
+
+    // ---- fields of flags ---------------------------------------------------------------------------------
+    static constexpr unsigned order_bits = 6, zone_shift = 6, node_shift = 9, machine_shift = 13;
+
+    [[nodiscard]] unsigned order() const noexcept { return static_cast<unsigned>(flags.load() & 63); }
+    [[nodiscard]] std::uint64_t pages() const noexcept { return std::uint64_t{1} << order(); }
+    [[nodiscard]] zone_kind zone() const noexcept { return static_cast<zone_kind>(flags.load() >> zone_shift & 7); }
+    [[nodiscard]] unsigned node() const noexcept { return static_cast<unsigned>(flags.load() >> node_shift & 15); }
+    [[nodiscard]] unsigned machine() const noexcept {
+        return static_cast<unsigned>(flags.load() >> machine_shift & 255);
+    }
+    static constexpr std::int64_t identity(zone_kind z, unsigned node, unsigned machine, unsigned order) noexcept {
+        return static_cast<std::int64_t>(order) | static_cast<std::int64_t>(z) << zone_shift |
+               static_cast<std::int64_t>(node) << node_shift | static_cast<std::int64_t>(machine) << machine_shift;
+    }
+    static constexpr std::int64_t bit(pg f) noexcept { return std::int64_t{1} << static_cast<unsigned>(f); }
+
+    /// Synchronises: test relaxed, set and clear sequentially consistent (one read-modify-write).
+    [[nodiscard]] bool is(pg f) const noexcept { return (flags.load() & bit(f)) != 0; }
+    bool set(pg f) noexcept { return change(bit(f), 0); }
+    bool clear(pg f) noexcept { return change(0, bit(f)); }
+    /// Effects: sets `on`, clears `off`. Returns: whether any of the bits had been on before.
+    bool change(std::int64_t on, std::int64_t off) noexcept {
+        std::int64_t seen = flags.load();
+        for (;;) {
+            const std::int64_t next = (seen | on) & ~off;
+            if (next == seen || flags.swap_if_weak(seen, next)) return (seen & (on | off)) != 0;
+        }
+    }
+
+    [[nodiscard]] bool is_tail() const noexcept { return (link.load() & 1) != 0; }
+    [[nodiscard]] static bool is_large(const frame& head) noexcept { return head.is(pg::large); }
+
+    // ---- the owner ---------------------------------------------------------------------------------------
+    [[nodiscard]] owner owner_kind() const noexcept { return static_cast<owner>(mapping.load() & 3); }
+    [[nodiscard]] bool is_anon() const noexcept { return (mapping.load() & 1) != 0; }
+    [[nodiscard]] bool is_ksm() const noexcept { return owner_kind() == owner::ksm; }
+    template <class T>
+    [[nodiscard]] T* owner_as() const noexcept {
+        return reinterpret_cast<T*>(mapping.load_acquire() & ~std::int64_t{3});
+    }
+    void set_owner(void* object, owner kind) noexcept {
+        mapping.publish(static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(object)) |
+                        static_cast<std::int64_t>(kind));
+    }
+};
+
+}  // namespace pinfold::mm

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSL-1.0
+// The physical side of a machine: nodes, zones, frames and their contents, allocation and freeing, the zero page,
+// and the one place through which every unit of every count is taken and given back.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include "contents.hpp"
+#include "frame.hpp"
+#include "ledger.hpp"
+#include "lru.hpp"
+#include "memmap.hpp"
+#include "stats.hpp"
+#include "warn.hpp"
+#include "zone.hpp"
+
+namespace pinfold::mm {
+
+/// Sizes in bytes; multiples of 4 MiB (the largest buddy block).
+struct node_size {
+    std::uint64_t ram = 0;      ///< ordinary memory: DMA32 below 4 GiB, NORMAL above
+    std::uint64_t movable = 0;  ///< ZONE_MOVABLE behind it
+    std::uint64_t cma = 0;      ///< part of `ram` that only movable pages may use
+};
+
+struct options {
+    std::uint64_t ram = std::uint64_t{1} << 30;  ///< node 0
+    std::uint64_t movable = 0;
+    std::uint64_t cma = 0;
+    std::vector<node_size> more_nodes;           ///< nodes 1, 2, …
+    std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
+};
+
+/// What an allocation is for. Movable ones may use ZONE_MOVABLE and CMA.
+struct request {
+    unsigned order = 0;
+    bool movable = true;
+    int node = -1;        ///< preferred node; -1 = 0
+    bool zeroed = true;
+};
+
+/// While one exists, allocations of this thread are not movable: faults inside a long-term pin (spec 06 §6).
+class pin_scope {
+public:
+    explicit pin_scope(bool on) noexcept : on_(on) { depth += on_; }
+    pin_scope(const pin_scope&) = delete;
+    pin_scope& operator=(const pin_scope&) = delete;
+    ~pin_scope() { depth -= on_; }
+    [[nodiscard]] static bool active() noexcept { return depth != 0; }
+
+private:
+    static inline thread_local int depth = 0;
+    bool on_;
+};
+
+template <class P>
+class physical {
+public:
+    using page = frame<P>;
+    using ops = pinfold::page_ops<page>;
+    using memmap_type = typename P::memmap::template of<page>;
+    static constexpr unsigned max_machines = 256;
+
+    explicit physical(const options& o)
+        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), machine_(enlist(this)) {
+        std::vector<node_size> nodes{{o.ram, o.movable, o.cma}};
+        nodes.insert(nodes.end(), o.more_nodes.begin(), o.more_nodes.end());
+        pfn at{first_frame};
+        for (unsigned n = 0; n < nodes.size(); ++n) {
+            const pfn ram_end = at + frames_of(nodes[n].ram);
+            const pfn low{std::uint64_t{1} << 20};
+            const pfn split = at < low ? (ram_end < low ? ram_end : low) : at;
+            add_zone(zone_kind::dma32, n, at, split);
+            zone<P>* top = add_zone(zone_kind::normal, n, split, ram_end);
+            if (!top) top = zones_.empty() ? nullptr : zones_.back().get();
+            if (nodes[n].cma) top->retype(ram_end - frames_of(nodes[n].cma), ram_end, migrate_type::cma);
+            at = ram_end + frames_of(nodes[n].movable);
+            add_zone(zone_kind::movable, n, ram_end, at);
+        }
+        device_first_ = at;
+        nodes_ = static_cast<unsigned>(nodes.size());
+        zero_ = alloc({.movable = false});
+        if (!zero_) throw std::invalid_argument("pinfold: a machine needs memory");
+        zero_->set(pg::zero);
+        zero_->set(pg::reserved);
+    }
+    physical(const physical&) = delete;
+    physical& operator=(const physical&) = delete;
+    ~physical() { machines()[machine_] = nullptr; }
+
+    // ---- frames ------------------------------------------------------------------------------------------
+    [[nodiscard]] page* at(pfn n) const noexcept { return map.at(n); }
+    [[nodiscard]] pfn number(const page* p) const noexcept { return map.number(p); }
+    [[nodiscard]] page* nth(page* p, std::uint64_t k) const noexcept { return map.nth(p, k); }
+    [[nodiscard]] static page* head(page* p) noexcept { return &ops::head(*p); }
+    [[nodiscard]] std::uint64_t index_in_folio(page* p) const noexcept { return number(p) - number(head(p)); }
+    [[nodiscard]] page* zero_page() const noexcept { return zero_; }
+    [[nodiscard]] bool is_zero_page(const page* p) const noexcept { return p == zero_; }
+    [[nodiscard]] unsigned nodes() const noexcept { return nodes_; }
+    [[nodiscard]] unsigned machine() const noexcept { return machine_; }
+    [[nodiscard]] static physical& of(const page& head) noexcept { return *machines()[head.machine()]; }
+
+    [[nodiscard]] std::uint64_t free_pages() {
+        std::uint64_t n = 0;
+        for (auto& z : zones_) n += z->free_pages();
+        return n;
+    }
+    [[nodiscard]] std::uint64_t free_pages(unsigned node, zone_kind kind) {
+        std::uint64_t n = 0;
+        for (auto& z : zones_)
+            if (z->identity() == page::identity(kind, node, machine_, 0)) n += z->free_pages();
+        return n;
+    }
+
+    // ---- allocation --------------------------------------------------------------------------------------
+    /// Returns: the head of a folio of 2^order frames with one reference (holder: hand-out), or null.
+    [[nodiscard]] page* alloc(request r) {
+        const bool movable = r.movable && !pin_scope::active();
+        const unsigned want = r.node < 0 ? 0 : static_cast<unsigned>(r.node);
+        for (int pass = 0; pass < 2; ++pass)  // the preferred node first, then the others
+            for (auto z = zones_.rbegin(); z != zones_.rend(); ++z) {
+                const bool there = static_cast<unsigned>((*z)->identity() >> page::node_shift & 15) == want;
+                if (there != (pass == 0)) continue;
+                if (!movable && is_movable_zone(**z)) continue;
+                const auto type = movable ? migrate_type::movable : migrate_type::unmovable;
+                if (page* f = (*z)->take(r.order, type)) return prepare(f, r, (*z)->identity());
+            }
+        return nullptr;
+    }
+
+    /// What the release policy calls when a folio's count reached zero: the caller alone owns it now. It neither
+    /// counts nor decides. Device and hugetlb folios will branch off here by kind.
+    void free_folio(page* head) {
+        const unsigned order = head->order();
+        if (head->is(pg::buddy)) {
+            warn.emit(warn_id::double_free, 0);
+            return;
+        }
+        if (!check_free(head)) return;  // quarantined: never handed out again
+        ledger.forget(number(head));
+        if (order != 0)
+            for (std::uint64_t k = 1; k < (std::uint64_t{1} << order); ++k) reset(nth(head, k));
+        reset(head);
+        zone_of(number(head)).give(head, order);
+    }
+
+    // ---- units -------------------------------------------------------------------------------------------
+    /// Effects: n references for `h`. Requires: evidence that the head is live (a reference, a lock).
+    void hold(page* head, holder h, std::uint64_t n = 1) {
+        head->count.get(n);
+        if constexpr (P::ledger::enabled) ledger.add(number(head), h, static_cast<std::int64_t>(n));
+    }
+    /// Effects: gives n references of `h` back; the last one frees.
+    void drop(page* head, holder h, std::uint64_t n = 1) {
+        if constexpr (P::ledger::enabled) ledger.add(number(head), h, -static_cast<std::int64_t>(n));
+        ops::put(*head, n);
+    }
+    /// Effects: the same units now belong to somebody else.
+    void pass(page* head, holder from, holder to, std::uint64_t n = 1) {
+        if constexpr (P::ledger::enabled) {
+            ledger.add(number(head), from, -static_cast<std::int64_t>(n));
+            ledger.add(number(head), to, static_cast<std::int64_t>(n));
+        }
+    }
+    void note(page* head, holder h, std::int64_t n) {
+        if constexpr (P::ledger::enabled) ledger.add(number(head), h, n);
+    }
+
+    void lru_add(page* head) { lru_.add(*this, head); }
+    void lru_drain() { lru_.drain(*this); }
+    void lru_drain_all() { lru_.drain_all(*this); }
+
+    [[nodiscard]] zone<P>& zone_of(pfn n) noexcept {
+        for (auto& z : zones_)
+            if (z->holds(n)) return *z;
+        return *zones_.front();
+    }
+    /// Effects: calls visit(page*) for every frame that has ever been in use.
+    template <class Visit>
+    void each_frame(Visit visit) {
+        for (auto& z : zones_)
+            for (pfn n = z->first(); n < z->frontier(); n = n + 1) visit(at(n));
+    }
+
+    static constexpr std::uint64_t first_frame = max_block;  // frame 0 is never memory
+
+private:
+    const std::uint64_t frames_;
+
+public:
+    memmap_type map;
+    contents<P> data;
+    block_types types;
+    pin_statistics stats;
+    warnings warn;
+    typename P::ledger ledger;
+
+private:
+    static std::uint64_t frames_of(std::uint64_t bytes) noexcept {
+        return align_up(bytes, max_block * page_size) >> page_shift;
+    }
+    static std::uint64_t count_frames(const options& o) {
+        std::uint64_t n = first_frame + frames_of(o.ram) + frames_of(o.movable) + frames_of(o.device_space);
+        for (const node_size& s : o.more_nodes) n += frames_of(s.ram) + frames_of(s.movable);
+        return n;
+    }
+    static bool is_movable_zone(const zone<P>& z) noexcept {
+        return static_cast<zone_kind>(z.identity() >> page::zone_shift & 7) == zone_kind::movable;
+    }
+    zone<P>* add_zone(zone_kind kind, unsigned node, pfn first, pfn last) {
+        if (first >= last) return nullptr;
+        zones_.push_back(std::make_unique<zone<P>>());
+        zones_.back()->set_up(kind, node, machine_, first, last, map, types);
+        return zones_.back().get();
+    }
+
+    page* prepare(page* f, const request& r, std::int64_t identity) {
+        const std::uint64_t n = std::uint64_t{1} << r.order;
+        const std::int64_t kept = page::bit(pg::written);
+        for (std::uint64_t k = 1; k < n; ++k) {
+            page* t = nth(f, k);
+            t->flags.store(identity | (t->flags.load() & kept));
+            if (r.zeroed) data.zero(*t, number(t));
+            t->link.store(reinterpret_cast<std::intptr_t>(f) | 1);
+        }
+        f->flags.store(identity | r.order | (n > 1 ? page::bit(pg::large) : 0) | (f->flags.load() & kept));
+        if (r.zeroed) data.zero(*f, number(f));
+        ++f->generation;
+        note(f, holder::hand_out, 1);
+        f->count.init(1);  // last: whoever sees it live sees the layout (spec 02 §1)
+        return f;
+    }
+
+    bool check_free(page* head) {
+        bool bad = head->mapcount.load() != 0 || head->entire.load() != 0 || head->large.load() != 0;
+        if constexpr (requires { head->count.pins(); }) bad = bad || (head->is(pg::large) && head->count.pins() != 0);
+        for (std::uint64_t k = 1; k < head->pages(); ++k) {
+            page* t = nth(head, k);
+            bad = bad || t->count.raw() != 0 || t->mapcount.load() != 0;  // INV-6
+        }
+        if (!bad) return true;
+        head->set(pg::bad);
+        warn.emit(warn_id::bad_page, static_cast<std::int64_t>(number(head).n));
+        return false;
+    }
+    void reset(page* f) {
+        f->mapping.store(0);
+        f->index = 0;
+        f->private_ = 0;
+        f->link.store(0);
+        if constexpr (P::poisons_freed)
+            if (f->is(pg::written)) data.fill(*f, number(f), 0x6b);
+    }
+
+    static std::array<physical*, max_machines>& machines() noexcept {
+        static std::array<physical*, max_machines> all{};
+        return all;
+    }
+    static unsigned enlist(physical* self) {
+        static std::mutex lock;
+        std::lock_guard guard(lock);
+        auto& all = machines();
+        for (unsigned i = 0; i < max_machines; ++i)
+            if (!all[i]) {
+                all[i] = self;
+                return i;
+            }
+        throw std::length_error("pinfold: too many machines at once");
+    }
+
+    unsigned machine_;
+    unsigned nodes_ = 1;
+    pfn device_first_;
+    std::vector<std::unique_ptr<zone<P>>> zones_;
+    lru_batches<P, physical> lru_;
+    page* zero_ = nullptr;
+};
+
+/// How the frames of the MM use the library: see each alias. Source: spec 01 §11.
+template <class P>
+struct frame_count_policy : pinfold::count_defaults {
+    struct silent {  // a machine warns by itself, per machine, where it knows the path
+        static void negative(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void batch(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void saturated(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void underflow(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+    };
+    using pins = typename P::template pins<frame<P>>;
+    using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
+    using overflow = pinfold::refuse;
+    using warnings = silent;
+    static constexpr pinfold::budget budget = pinfold::unstated_budget;
+};
+
+template <class P>
+struct page_policy : pinfold::page_defaults<&frame<P>::count> {
+    static void give_back(frame<P>& head) noexcept { physical<P>::of(head).free_folio(&head); }
+    struct per_node {
+        static void acquired(const frame<P>& head, std::uint64_t n) noexcept {
+            physical<P>::of(head).stats.acquired(head.node(), n);
+        }
+        static void released(const frame<P>& head, std::uint64_t n) noexcept {
+            physical<P>::of(head).stats.released(head.node(), n);
+        }
+    };
+    struct zero_page_exempt {
+        static bool of(const frame<P>& p) noexcept { return P::zero_page_exempt && p.is(pg::zero); }
+    };
+    struct dirty_flag {
+        static void mark(frame<P>& head) noexcept { head.set(pg::dirty); }
+    };
+
+    using head = typename P::template head<&frame<P>::link>;
+    using release = pinfold::free_at_zero<&give_back>;
+    using statistics = per_node;
+    using exempt = zero_page_exempt;
+    using dirtying = dirty_flag;
+};
+
+}  // namespace pinfold::mm
