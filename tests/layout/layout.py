@@ -4,6 +4,7 @@
 As a program: layout.py ROOT   prints one line per fault and exits with 1 if there is any.
 """
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -139,7 +140,7 @@ def licence_faults(root):
 
 def top_faults(root):
     """Looks at what git tracks, so that somebody's own build folder is no fault; without git, at everything."""
-    if (root / ".git").exists():
+    if (root / ".git").exists() and shutil.which("git"):
         tracked = subprocess.run(["git", "-c", "safe.directory=*", "-C", str(root), "ls-files"],
                                  text=True, capture_output=True, check=True).stdout
         names = {line.partition("/")[0] for line in tracked.splitlines()}
