@@ -402,6 +402,8 @@ private:
 
 /// A wrong policy: one worded error, and nothing that would add a second one.
 template <class P>
-class count<P, false> : require_count_policy<P>, public detail::broken_count {};
+class count<P, false> : public detail::broken_count {
+    static_assert(sizeof(require_count_policy<P>) != 0);
+};
 
 }  // namespace pinfold

@@ -245,6 +245,8 @@ private:
 
 /// A wrong policy: one worded error, and nothing that would add a second one.
 template <class Page, class P>
-struct page_ops<Page, P, false> : require_page_policy<P, Page>, detail::broken_page_ops {};
+struct page_ops<Page, P, false> : detail::broken_page_ops {
+    static_assert(sizeof(require_page_policy<P, Page>) != 0);
+};
 
 }  // namespace pinfold

@@ -109,14 +109,18 @@ struct too_many_in_flight {
 template <class P, count_fault F>
 struct report_numbers {};
 template <class P>
-struct report_numbers<P, count_fault::over_budget>
-    : budget_exceeded<units_needed<count_traits<P>::limits.units_needed>,
-                      units_available<count_traits<P>::limits.units_available>,
-                      references<count_traits<P>::limits.max_refs>, pins<count_traits<P>::limits.max_pins>> {};
+struct report_numbers<P, count_fault::over_budget> {
+    using traits = count_traits<P>;
+    static_assert(sizeof(budget_exceeded<units_needed<traits::limits.units_needed>,
+                                         units_available<traits::limits.units_available>,
+                                         references<traits::limits.max_refs>, pins<traits::limits.max_pins>>) != 0);
+};
 template <class P>
-struct report_numbers<P, count_fault::over_transient>
-    : too_many_in_flight<units_in_flight<count_traits<P>::limits.transient_needed>,
-                         must_stay_below<count_traits<P>::limits.transient_available>> {};
+struct report_numbers<P, count_fault::over_transient> {
+    using traits = count_traits<P>;
+    static_assert(sizeof(too_many_in_flight<units_in_flight<traits::limits.transient_needed>,
+                                            must_stay_below<traits::limits.transient_available>>) != 0);
+};
 
 }  // namespace detail
 
@@ -128,7 +132,7 @@ concept count_policy = detail::find_count_fault<P>() == detail::count_fault::non
 
 /// Instantiating it yields nothing for a count policy, and exactly one worded error otherwise.
 template <class P>
-struct require_count_policy : detail::report_numbers<P, detail::find_count_fault<P>()> {
+struct require_count_policy {
 private:
     using fault = detail::count_fault;
     static constexpr fault found = detail::find_count_fault<P>();
@@ -164,6 +168,7 @@ private:
     static_assert(found != fault::sticky_unstated,
                   "pinfold: sticky_dead needs a stated budget: holders and batch bound the grabs in flight; use "
                   "zero_is_dead without one");
+    static_assert(sizeof(detail::report_numbers<P, found>) != 0);
 };
 
 }  // namespace pinfold
