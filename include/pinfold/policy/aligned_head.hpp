@@ -29,6 +29,12 @@ struct aligned_head {
         }
     }
 
+    /// Returns: pages from p to the end of its block, p included.
+    template <class Page>
+    static std::size_t extent(Page* p) noexcept {
+        return pages - static_cast<std::size_t>(p - head(p));
+    }
+
     /// Whether the rule works for this page type without a base.
     template <class Page>
     static constexpr bool fits = has_base || (sizeof(Page) & (sizeof(Page) - 1)) == 0;

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSL-1.0
+// What counts as a range of pages, and how it falls into runs: consecutive pages of one head.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include <range/v3/range/access.hpp>
+#include <range/v3/range/concepts.hpp>
+
+#include "../page/ops.hpp"
+
+namespace pinfold {
+
+namespace detail {
+
+/// An element of a range of pages is a page, a pointer to one (may be null), or an owner with get().
+template <class T>
+PINFOLD_DETAIL_HOT auto* page_address(T&& element) noexcept {
+    using plain = std::remove_cvref_t<T>;
+    if constexpr (std::is_pointer_v<plain>)
+        return element;
+    else if constexpr (counted_page<plain>)
+        return &element;
+    else
+        return element.get();
+}
+
+template <class Range>
+using page_of = std::remove_pointer_t<decltype(page_address(*ranges::begin(std::declval<Range&>())))>;
+
+}  // namespace detail
+
+/// A type R is a page range if and only if it is an input range (of the standard library or of range-v3) whose
+/// elements are counted pages, pointers to them, or owners of them (page_ref, page_pin, intrusive_ptr …).
+/// Minimal model: frame*[4]. Non-model: a range that makes pages on the fly (a page has an identity).
+template <class R>
+concept page_range = ranges::input_range<R> && requires { requires counted_page<detail::page_of<R>>; };
+
+/// A run: `count` pages of the block of `head`, the first of them `first`, one after the other.
+template <class Page>
+struct page_run {
+    Page* head = nullptr;
+    Page* first = nullptr;
+    std::size_t count = 0;
+
+    friend bool operator==(const page_run&, const page_run&) = default;
+};
+
+namespace detail {
+
+/// The k-th page after p. Policies whose page array is not contiguous say how to step: `P::nth(p, k)`.
+template <class Page>
+PINFOLD_DETAIL_HOT Page* nth_page(Page* p, std::size_t k) noexcept {
+    using policy = policy_of_t<Page>;
+    if constexpr (requires { { policy::nth(p, k) } -> same<Page*>; })
+        return policy::nth(p, k);
+    else
+        return p + k;
+}
+
+/// Pages from p to the end of its block, at most `most`, counted without touching them where the head rule knows.
+template <class Page>
+std::size_t extent(Page* p, Page* head, std::size_t most) noexcept {
+    using rule = typename policy_of_t<Page>::head;
+    if constexpr (requires { rule::extent(p); }) {
+        const std::size_t n = rule::extent(p);
+        return n < most ? n : most;
+    } else if constexpr (same<rule, self_head>) {
+        return 1;
+    } else {
+        std::size_t n = 1;
+        while (n < most && rule::head(nth_page(p, n)) == head) ++n;
+        return n;
+    }
+}
+
+/// Effects: calls f(head, n) for each maximal run of n consecutive elements of one head. Null elements are skipped
+/// and end a run (DEF-M5); so do pages that Hold does not count. Requires: every page is held by the caller.
+/// Returns: elements that are not null.
+template <class Hold, page_range R, class F>
+std::size_t for_each_held_run(R&& range, F f) {
+    using page = page_of<R>;
+    page* head = nullptr;
+    std::size_t n = 0;
+    std::size_t seen = 0;
+    const auto flush = [&] {
+        if (n != 0) f(head, n);
+        n = 0;
+    };
+    const auto end = ranges::end(range);
+    for (auto it = ranges::begin(range); it != end; ++it) {
+        page* const p = page_address(*it);
+        if (p == nullptr || Hold::is_exempt(*p)) {
+            flush();
+            seen += p != nullptr;
+            continue;
+        }
+        ++seen;
+        page* const h = page_ops<page>::head(p);
+        if (n != 0 && h == head) {
+            ++n;
+        } else {
+            flush();
+            head = h;
+            n = 1;
+        }
+    }
+    flush();
+    return seen;
+}
+
+}  // namespace detail
+
+}  // namespace pinfold
