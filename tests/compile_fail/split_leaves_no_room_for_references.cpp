@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+// One bit of references holds a single one, and a pin is one itself.
+// EXPECT: pinfold: split_word_pins<RefBits> must leave 2 bits or more for references, 2 or more for pins, and the sign
+#include "client.hpp"
+
+struct frame;
+void give_back(frame&) noexcept;
+
+struct my_count : pinfold::count_defaults {
+    using word = pinfold::atomic_word<std::int64_t>;
+#ifdef FIXED
+    using pins = pinfold::split_word_pins<32>;
+#else
+    using pins = pinfold::split_word_pins<1>;
+#endif
+};
+
+struct frame {
+    struct pinfold_policy;
+    pinfold::count<my_count> count;
+};
+struct frame::pinfold_policy : pinfold::page_defaults<&frame::count> {
+    using release = pinfold::free_at_zero<&give_back>;
+};
+
+void use(frame* f) {
+    if (auto pin = pinfold::try_pin(f)) everything(pin.get());
+}
