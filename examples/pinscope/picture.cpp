@@ -79,16 +79,17 @@ public:
     void finish(std::string& out) const {
         const std::array<std::string_view, 5> labels{"present", purposes[0], purposes[1], purposes[2],
                                                      purposes[3]};
-        std::string numbers = numbers_;
-        numbers.erase(numbers.find_last_not_of(' ') + 1);
+        const auto numbers = trimmed(numbers_);
         if (!numbers.empty())
             out += style_.painted(fitted("region", label_width), "2") + style_.painted(numbers, "2") + "\n";
         for (std::size_t i = 0; i < rows_.size(); ++i)
-            out += fitted(labels[i], label_width) + rows_[i] + "\n";
+            out += fitted(labels[i], label_width) + trimmed(rows_[i]) + "\n";
         out += "\n";
     }
 
 private:
+    static std::string trimmed(const std::string& line) { return line.substr(0, line.find_last_not_of(' ') + 1); }
+
     void add_block(const item& next, const report& what) {
         const auto cells = next.cells - 1; // the last column keeps it apart from the next one
         put_text(numbers_, std::to_string(next.what.first + 1), next.cells);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t most_rows = 400;
 constexpr unsigned width = 1080, row_height = 20, head_height = 190, gap_height = 22;
-constexpr unsigned address_x = 16, name_x = 128, squares_x = 420, bar_x = 540, bar_room = 430;
+constexpr unsigned address_x = 16, name_x = 140, squares_x = 430, bar_x = 550, bar_room = 430;
 constexpr unsigned slices = 86; // of a bar: what is present is shown in steps of 5 units
 
 /// Text as XML wants it.
@@ -91,18 +91,21 @@ std::string bar(const report& what, const block& b, unsigned y) {
     const auto steps = std::max<unsigned>(1, length * slices / bar_room);
     if (b.single()) {
         const auto& r = what.process.regions[b.first];
-        const auto is_present = [&](unsigned i) {
+        const auto part_of = [&](unsigned i) { // 0 nothing, 1 some, 2 all of slice i is present
             const auto from = pages * i / steps;
-            return present_between(r, from, std::max(from + 1, pages * (i + 1) / steps)) != 0;
+            const auto to = std::max(from + 1, pages * (i + 1) / steps);
+            const auto present = present_between(r, from, to);
+            return present == 0 ? 0 : present < to - from ? 1 : 2;
         };
         for (unsigned i = 0; i < steps;) {
-            auto end = i;
-            while (end < steps && is_present(end))
+            const auto part = part_of(i);
+            auto end = i + 1;
+            while (end < steps && part_of(end) == part)
                 ++end;
-            if (end > i)
+            if (part != 0)
                 out += rectangle(bar_x + length * i / steps, y + 3, length * end / steps - length * i / steps,
-                                 row_height - 6, colour);
-            i = end + 1;
+                                 row_height - 6, colour, part == 1 ? " fill-opacity=\"0.5\"" : "");
+            i = end;
         }
     } else if (const auto present = b.present_pages(what); present != 0) {
         const auto part = std::max<u64>(1, present * length / pages);
@@ -141,8 +144,10 @@ std::string head(const report& what) {
     }
     out += rectangle(16, 90, 40, 14, colour_of(outcome::all)) +
            words(62, 102, "present in memory") +
-           rectangle(190, 90, 40, 14, colour_of(outcome::all), " fill-opacity=\"0.28\"") +
-           words(236, 102, "not present: faulted in by a pin. Bars grow with the logarithm of the size.");
+           rectangle(190, 90, 40, 14, colour_of(outcome::all), " fill-opacity=\"0.6\"") +
+           words(236, 102, "partly present") +
+           rectangle(340, 90, 40, 14, colour_of(outcome::all), " fill-opacity=\"0.28\"") +
+           words(386, 102, "not present: a pin would fault it in. Bars grow with the logarithm of the size.");
     x = 16;
     out += words(16, 126, "Squares:");
     for (const auto v : {verdict::granted, verdict::partly, verdict::refused}) {

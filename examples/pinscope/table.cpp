@@ -2,7 +2,9 @@
 #include "table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <tuple>
 
 namespace pinscope {
 
@@ -13,7 +15,17 @@ std::string right(std::string_view text, std::size_t width) {
     return have >= width ? std::string(text) : std::string(width - have, ' ') + std::string(text);
 }
 
+std::string trimmed(std::string text) {
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text;
+}
+
 std::string limit_text(u64 bytes) { return bytes == unlimited ? "unlimited" : human_bytes(bytes); }
+
+std::string memlock_text(u64 needed, u64 limit) {
+    return "RLIMIT_MEMLOCK for all of it: " + human_bytes(needed) + " of " + limit_text(limit) +
+           (needed > limit ? ", too much" : "");
+}
 
 const char* colour_of(outcome o) {
     switch (o) {
@@ -95,24 +107,24 @@ std::vector<std::string> reasons(const region_report& r) {
     return lines;
 }
 
+/// With this many columns a row holds the name as well; what is beyond them is for the name.
+constexpr std::size_t wide_enough = 80, name_room = 13;
+
 void add_row(std::string& out, const report& what, std::size_t i, const style& s) {
     const auto& r = what.process.regions[i];
     const auto& answers = what.regions[i];
     const auto pages = grouped(r.present_pages()) + "/" + grouped(r.pages());
     const auto colour = colour_of(answers.outcome());
-    auto head = right(std::to_string(i + 1), 5) + "  " + fitted(range(r), 25) + " " +
-                right(human_bytes(r.size()), 8) + " " + r.permissions() + " ";
-    const auto tail = " " + right(pages, 13) + "  ";
-    const auto room = s.width - std::min(s.width, columns(head) + 4 + columns(tail));
+    const auto head = right(std::to_string(i + 1), 5) + "  " + fitted(range(r), 25) + " " +
+                      right(human_bytes(r.size()), 8) + " " + r.permissions() + " ";
+    out += head + s.painted(letters(answers), colour);
     const auto title = r.title();
-    out += head + s.painted(letters(answers), colour) + tail;
-    if (room >= 12) {
-        auto name = fitted(title, room, true);
-        name.erase(name.find_last_not_of(' ') + 1);
-        out += name + "\n";
+    if (s.width >= wide_enough) {
+        const auto name = fitted(title, s.width - wide_enough + name_room, true);
+        out += " " + right(pages, 13) + "  " + trimmed(name) + "\n";
     } else {
         out += "\n";
-        add_wrapped(out, title, s, 7);
+        add_wrapped(out, pages + " present, " + trimmed(fitted(title, s.width - 9, true)), s, 7);
     }
     if (answers.pinned() != 0)
         add_wrapped(out,
@@ -121,16 +133,8 @@ void add_row(std::string& out, const report& what, std::size_t i, const style& s
                     s, 7);
     for (const auto& reason : reasons(answers))
         add_wrapped(out, reason, s, 7);
-    if (const auto needed = answers.memlock_needed(r); needed > what.process.memlock_soft)
-        add_wrapped(out,
-                    "all of it for long needs " + human_bytes(needed) + " of RLIMIT_MEMLOCK: more than the limit of " +
-                        limit_text(what.process.memlock_soft),
-                    s, 7);
-    else if (needed != 0)
-        add_wrapped(out,
-                    "all of it for long needs " + human_bytes(needed) + " of RLIMIT_MEMLOCK (limit " +
-                        limit_text(what.process.memlock_soft) + ")",
-                    s, 7);
+    if (const auto needed = answers.memlock_needed(r); needed != 0)
+        add_wrapped(out, memlock_text(needed, what.process.memlock_soft), s, 7);
 }
 
 } // namespace
@@ -143,20 +147,25 @@ std::string draw_table(const report& what, const style& s, std::size_t limit) {
         std::vector<u64> present;
         for (const auto& r : regions)
             present.push_back(r.present_pages());
+        const auto rank = [&](std::size_t i) {
+            return std::tuple(!regions[i].label.empty(), present[i], regions[i].size());
+        };
         std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) {
-            return std::pair(present[a], regions[a].size()) > std::pair(present[b], regions[b].size());
+            return rank(a) > rank(b);
         });
         rows.resize(limit);
         std::sort(rows.begin(), rows.end());
     }
 
-    std::string out = s.painted("    #  address                       size perm pins present/pages  what", "1");
-    out += "\n";
+    const std::string heading = "    #  address                       size perm pins";
+    auto out = s.painted(heading + (s.width >= wide_enough ? " present/pages  what" : ""), "1") + "\n";
     for (const auto i : rows)
         add_row(out, what, i, s);
     if (rows.size() < regions.size())
-        out += "       " + counted(regions.size() - rows.size(), "smaller region") +
-               " not listed; --limit 0 lists all\n";
+        add_wrapped(out,
+                    counted(regions.size() - rows.size(), "region") +
+                        " with fewer pages present not listed; --limit 0 lists all",
+                    s, 7);
     add_wrapped(out,
                 "pins: r read, w write, R long-term read, W long-term write; - refused, ~ refused for some pages.",
                 s, 0);
@@ -164,10 +173,13 @@ std::string draw_table(const report& what, const style& s, std::size_t limit) {
 }
 
 std::string draw_totals(const report& what, const style& s) {
-    std::string out = s.painted(fitted("question", 22) + right("pages asked", 13) + right("pinned", 12) +
-                                    right("refused", 12) + right("references", 16),
-                                "1") +
-                      "\n";
+    const auto row = [&](std::string_view question, const std::array<std::string, 4>& cells) {
+        auto text = fitted(question, 21) + right(cells[0], 12) + right(cells[1], 12);
+        if (s.width >= wide_enough)
+            text += right(cells[2], 12);
+        return text + right(cells[3], 15);
+    };
+    auto out = s.painted(row("question", {"asked", "pinned", "refused", "references"}), "1") + "\n";
     u64 probes = 0;
     for (std::size_t q = 0; q < questions.size(); ++q) {
         answer sum;
@@ -177,9 +189,9 @@ std::string draw_totals(const report& what, const style& s) {
             sum.units += r.answers[q].units;
             probes += q == 0 ? r.answers[q].probes : 0;
         }
-        out += fitted(to_string(questions[q]), 22) + right(grouped(sum.asked), 13) +
-               right(grouped(sum.pinned), 12) + right(grouped(sum.asked - sum.pinned), 12) +
-               right(grouped(sum.units), 16) + "\n";
+        out += row(to_string(questions[q]), {grouped(sum.asked), grouped(sum.pinned),
+                                             grouped(sum.asked - sum.pinned), grouped(sum.units)}) +
+               "\n";
     }
     if (probes != 0)
         add_wrapped(out,
@@ -247,10 +259,8 @@ std::string draw_region(const report& what, std::size_t index, const style& s) {
                         s, 6);
     }
     const auto needed = answers.memlock_needed(r);
-    add_wrapped(out,
-                "all of it for long needs " + human_bytes(needed) + " of RLIMIT_MEMLOCK (limit " +
-                    limit_text(what.process.memlock_soft) + ")",
-                s, 2);
+    if (needed != 0)
+        add_wrapped(out, memlock_text(needed, what.process.memlock_soft), s, 2);
 
     constexpr std::size_t most_runs = 40;
     out += "  runs of pages:\n";

@@ -9,7 +9,8 @@
 
 namespace pinscope {
 
-/// Returns: rows for at most `limit` regions (0: all), the largest by present pages, then by size; in address order.
+/// Returns: rows for at most `limit` regions (0: all), those with most pages present (a demonstration's own go first);
+/// in address order.
 [[nodiscard]] std::string draw_table(const report& what, const style& s, std::size_t limit);
 
 /// Returns: the sums per question, the memory lock limit, whether all pins were given back, and what is approximated.

@@ -44,7 +44,7 @@ style style_of_stdout() {
         s.width = static_cast<std::size_t>(std::min<u64>(*columns, 10'000));
     else if (terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
         s.width = size.ws_col;
-    s.width = std::max<std::size_t>(s.width, 40);
+    s.width = std::max<std::size_t>(s.width, 60); // less cannot hold a range of addresses
     return s;
 }
 
