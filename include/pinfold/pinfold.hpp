@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // References and DMA pins on your own pages: everything from core/ to page/ but word/ipc_word.hpp, which is
 // included by name.
+#pragma once
 
 #include "core/budget.hpp"
 #include "core/contract.hpp"
@@ -18,6 +19,7 @@
 #include "policy/dirtying.hpp"
 #include "policy/exact_pins.hpp"
 #include "policy/exemption.hpp"
+#include "policy/fake_head.hpp"
 #include "policy/hybrid_pins.hpp"
 #include "policy/indexed_head.hpp"
 #include "policy/no_pins.hpp"

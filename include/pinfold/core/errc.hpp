@@ -42,7 +42,7 @@ enum class errc : unsigned char {
 }
 
 /// What a release made of the count: at most one thread sees each crossing (design idea 4).
-enum class crossing : unsigned char {
+enum class [[nodiscard]] crossing : unsigned char {
     none,  ///< still held
     idle,  ///< the count is exactly 1
     zero,  ///< the count was 0 and this thread killed the head: it alone may free it

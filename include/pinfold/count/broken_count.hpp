@@ -30,6 +30,8 @@ struct broken_count {
     std::int64_t refs() const noexcept { return 0; }
     template <class... A> std::int64_t pins(const A&...) const noexcept { return 0; }
     bool is_dead() const noexcept { return true; }
+    template <class... A> void set_raw(const A&...) noexcept {}
+    static void fence() noexcept {}
 };
 
 }  // namespace pinfold::detail

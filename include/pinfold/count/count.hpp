@@ -52,6 +52,8 @@ public:
 
     /// Effects: a dead head. Complexity: one plain store per word.
     count() noexcept : refs_(traits::dead_value) {}
+    count(const count&) = delete;
+    count& operator=(const count&) = delete;
 
     /// Effects: dead → live with n references. Requires: the caller owns the dead head alone.
     /// Synchronises: release; whoever grabs the head sees what was done to the page before. With sticky_dead it
@@ -72,11 +74,16 @@ public:
 
     /// Effects: n references. Requires: evidence. Cannot fail; if the word turns negative all the same, one
     /// WARN:GRAB:negative, and the references count, so that their release balances (INV-1).
+    /// Requires: n is not larger than the largest batch.
     /// Synchronises: with nothing; the evidence does. Complexity: one RMW.
-    PINFOLD_DETAIL_HOT void get(std::uint64_t n = 1) noexcept { hold_units(units(n)); }
+    PINFOLD_DETAIL_HOT void get(std::uint64_t n = 1) noexcept {
+        PINFOLD_ASSERT(n <= traits::batch_max(1));
+        hold_units(units(n));
+    }
 
     /// Effects: n references if the word is positive, checked although the caller has evidence: Linux's rule for
-    /// grabs under a page-table lock. Fails when: the word is zero or negative; nothing is changed then.
+    /// grabs under a page-table lock. Fails when: the word is zero or negative; nothing is changed then. The
+    /// overflow policies saturate and unchecked_overflow do not look: there it is get() with the batch checked.
     /// Source: spec 01 §2.2 try_grab_folio.
     PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1) noexcept { return try_held<false>(n, 1); }
 
@@ -104,6 +111,7 @@ public:
     PINFOLD_DETAIL_HOT void pin(std::uint64_t n = 1, bool large = false) noexcept
         requires traits::has_pins
     {
+        PINFOLD_ASSERT(n <= traits::batch_max(is_exact(large) ? 1 : traits::pin_unit));
         if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 hold_units(units(n));
@@ -114,18 +122,18 @@ public:
         hold_units(pin_units(n));
     }
 
-    /// As try_get_held, for n pins.
-    PINFOLD_DETAIL_HOT outcome try_pin_held(std::uint64_t n = 1, bool large = false) noexcept
+    /// As try_get_held, for n pins; `undo` as in try_get.
+    template <class Undo = detail::release_at_zero>
+    PINFOLD_DETAIL_HOT outcome try_pin_held(std::uint64_t n = 1, bool large = false, Undo undo = {}) noexcept
         requires traits::has_pins
     {
         if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 const outcome got = try_held<false>(n, 1);
                 if (!got) return got;
-                if (!this->pin_word_.hold(units(n))) [[likely]]
-                    return {};
-                this->pin_word_.adjust_sub(units(n));
-                return {errc::pins_blocked, drop_units(units(n))};
+                if (this->pin_word_.hold(units(n))) [[unlikely]]
+                    return refuse_exact(units(n), undo);
+                return {};
             }
         }
         return try_held<true>(n, traits::pin_unit);
@@ -147,12 +155,13 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::form == pin_form::exact) {
-            return this->pin_word_.load() > 0;
+            return traits::pin_word_pinned(this->pin_word_.load());
         } else if constexpr (traits::form == pin_form::split) {
             return split_pinned(refs_.load());
         } else {
             if constexpr (traits::form == pin_form::hybrid) {
-                if (large) return pinned{this->pin_word_.load() > 0 ? pinned::certainly : pinned::no};
+                if (large)
+                    return pinned{traits::pin_word_pinned(this->pin_word_.load()) ? pinned::certainly : pinned::no};
             }
             return detail::overlay_pinned<traits>(refs_.load());
         }
@@ -196,8 +205,11 @@ public:
         return true;
     }
 
-    /// Effects: undoes block_pins(). Returns: as put; the caller's own evidence makes it none.
-    crossing unblock_pins(bool large = false) noexcept
+    /// Effects: undoes block_pins(); `undo` as in try_get. It is a release: what other holders let go meanwhile in a
+    /// shared word (to zero, to idle) is seen now.
+    /// Returns: what `undo` returned; none for an exact count.
+    template <class Undo = detail::release_at_zero>
+    crossing unblock_pins(bool large = false, Undo undo = {}) noexcept
         requires traits::can_block
     {
         if constexpr (traits::has_pin_word) {
@@ -206,7 +218,7 @@ public:
                 return crossing::none;
             }
         }
-        return drop_units(traits::block_offset);
+        return undo(*this, traits::block_offset);
     }
 
     // ---- queries ------------------------------------------------------------------------------------------
@@ -215,10 +227,11 @@ public:
     [[nodiscard]] value_type raw() const noexcept { return refs_.load(); }
 
     /// Returns: the reference count as Linux shows it: pins included as the scheme counts them (overlay: bias
-    /// units each; exact, split: one each); 0 for a dead head. Synchronises: relaxed.
+    /// units each; exact, split: one each); 0 for a dead head, without the mark of block_pins(). Synchronises: relaxed.
     [[nodiscard]] std::int64_t refs() const noexcept {
-        const value_type v = refs_.load();
+        value_type v = refs_.load();
         if (traits::in_dead_band(v)) return 0;
+        if (traits::in_blocked_band(v)) v = detail::wrap_sub(v, traits::block_offset);
         if constexpr (traits::form == pin_form::split)
             return static_cast<std::int64_t>(static_cast<std::uint64_t>(v) & traits::ref_field);
         else
@@ -231,10 +244,12 @@ public:
     {
         if constexpr (traits::form == pin_form::split) {
             const value_type v = refs_.load();
-            return split_pinned(v) ? static_cast<std::int64_t>(v >> traits::ref_bits) : 0;
+            using U = typename traits::unsigned_type;
+            return split_pinned(v) ? static_cast<std::int64_t>(static_cast<U>(v) >> traits::ref_bits) : 0;
         } else {
             const value_type v = this->pin_word_.load();
-            return v < 0 ? 0 : v;
+            using U = typename traits::unsigned_type;
+            return traits::pin_word_pinned(v) ? static_cast<std::int64_t>(static_cast<U>(v)) : 0;
         }
     }
 
@@ -266,7 +281,7 @@ public:
         if constexpr (traits::overflow == overflow_rule::saturate) {
             return detail::drop_saturating<P>(refs_, u);
         } else {
-            PINFOLD_ASSERT(refs_.load() < 0 || refs_.load() >= u || u < 0);
+            PINFOLD_ASSERT(covers(refs_.load(), u));
             if (refs_.drop(u)) [[unlikely]]
                 return kill();
             return crossing::none;
@@ -305,6 +320,9 @@ private:
         return (v >> traits::ref_bits) != 0 && !traits::in_blocked_band(v);
     }
 
+    /// Whether a live word of value v can be lowered by u units somebody holds.
+    static constexpr bool covers(value_type v, value_type u) noexcept { return v < 0 || v >= u || u < 0; }
+
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
@@ -312,8 +330,9 @@ private:
         const auto u = static_cast<value_type>(n * unit);
         if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
-                if (refs_.load() < 0) [[unlikely]]
-                    return detail::explain<P, IsPin>(refs_.load(), u);
+                const value_type seen = refs_.load();
+                if (seen < 0 && (IsPin || !traits::in_blocked_band(seen))) [[unlikely]]
+                    return detail::explain<P, IsPin>(seen, u);
             }
             if (refs_.grab(u)) [[unlikely]]
                 return refuse_and_undo<IsPin>(u, undo);
@@ -324,16 +343,22 @@ private:
                 if (detail::refuses<P>(seen)) [[unlikely]] {
                     if (IsPin || !traits::in_blocked_band(seen)) return detail::explain<P, IsPin>(seen, u);
                 }
-                if (refs_.swap_if_weak(seen, detail::raised<P>(seen, u))) [[likely]]
+                const value_type now = detail::raised<P>(seen, u);
+                if (refs_.swap_if_weak(seen, now)) [[likely]] {
+                    detail::report_saturation<P>(seen, now, u);
                     return {};
+                }
             }
         }
     }
 
-    /// The undo is a full release: a grab in flight may have outlived everybody else (I4).
+    /// The undo is a full release: a grab in flight may have outlived everybody else (I4). A reference that met a
+    /// refused pin in flight on a blocked head stands: that word is negative for an instant only.
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo undo) noexcept {
-        outcome why = detail::explain<P, IsPin>(detail::wrap_sub(refs_.load(), u), u);
+        const value_type seen = detail::wrap_sub(refs_.load(), u);
+        if (!IsPin && traits::in_blocked_band(seen)) return {};
+        outcome why = detail::explain<P, IsPin>(seen, u);
         why.undo = undo(*this, u);
         return why;
     }
@@ -344,17 +369,22 @@ private:
         if (!got) [[unlikely]]
             return got;
         if (this->pin_word_.grab(units(n))) [[unlikely]]
-            return refuse_blocked(units(n), undo);
+            return refuse_exact(units(n), undo);
         return {};
     }
 
+    /// The pin word turned negative: pins are blocked, or it overflowed.
     template <class Undo>
-    PINFOLD_DETAIL_COLD outcome refuse_blocked(value_type u, Undo undo) noexcept {
+    PINFOLD_DETAIL_COLD outcome refuse_exact(value_type u, Undo undo) noexcept {
+        const value_type before = detail::wrap_sub(this->pin_word_.load(), u);
+        const bool blocked = before < 0 && !traits::pin_word_pinned(before);
         this->pin_word_.adjust_sub(u);
-        return {errc::pins_blocked, undo(*this, u)};
+        if (!blocked) detail::warn_negative<P>(before, u);
+        return {blocked ? errc::pins_blocked : errc::overflow, undo(*this, u)};
     }
 
     PINFOLD_DETAIL_HOT void hold_units(value_type u) noexcept {
+        PINFOLD_ASSERT(traits::overflow == overflow_rule::saturate || !traits::looks_freed(refs_.load()));
         if constexpr (traits::overflow == overflow_rule::unchecked) {
             refs_.adjust(u);
         } else if constexpr (traits::overflow == overflow_rule::saturate) {

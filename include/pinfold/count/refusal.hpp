@@ -51,6 +51,9 @@ PINFOLD_DETAIL_COLD inline outcome explain(typename count_traits<P>::value_type 
     using traits = count_traits<P>;
     if (traits::in_dead_band(seen)) return {errc::dead, crossing::none};
     if (IsPin && traits::in_blocked_band(seen)) return {errc::pins_blocked, crossing::none};
+    // Not negative and with room for u: it was dead when the grab met it, and lives again by now.
+    if (traits::optimistic && seen >= 0 && u <= static_cast<typename traits::value_type>(traits::max_value - seen))
+        return {errc::dead, crossing::none};
     warn_negative<P>(seen, u);
     return {errc::overflow, crossing::none};
 }
@@ -62,7 +65,7 @@ PINFOLD_DETAIL_COLD inline outcome explain_held(typename count_traits<P>::value_
     using traits = count_traits<P>;
     if (traits::in_blocked_band(seen)) return {errc::pins_blocked, crossing::none};
     warn_negative<P>(seen, u);
-    return {traits::in_dead_band(seen) ? errc::dead : errc::overflow, crossing::none};
+    return {seen == 0 || traits::in_dead_band(seen) ? errc::dead : errc::overflow, crossing::none};
 }
 
 /// An infallible grab made or found the word negative. It counts all the same.
@@ -78,23 +81,32 @@ template <class P>
     typename count_traits<P>::value_type seen, typename count_traits<P>::value_type u) noexcept {
     using traits = count_traits<P>;
     if constexpr (traits::overflow == overflow_rule::saturate) {
-        if (seen < 0 || seen > static_cast<typename traits::value_type>(traits::max_value - u)) [[unlikely]] {
-            if (seen >= 0)
-                P::warnings::saturated(traits::max_value, seen, static_cast<std::uint64_t>(u));
+        if (seen < 0 || seen > static_cast<typename traits::value_type>(traits::max_value - u)) [[unlikely]]
             return traits::far_negative;
-        }
     }
     return wrap_add(seen, u);
+}
+
+/// Reports a grab that saturated the word: `seen` was live and `now` is the saturation value.
+template <class P>
+PINFOLD_DETAIL_HOT void report_saturation([[maybe_unused]] typename count_traits<P>::value_type seen,
+                                          [[maybe_unused]] typename count_traits<P>::value_type now,
+                                          [[maybe_unused]] typename count_traits<P>::value_type u) noexcept {
+    using traits = count_traits<P>;
+    if constexpr (traits::overflow == overflow_rule::saturate) {
+        if (seen >= 0 && now < 0) [[unlikely]]
+            P::warnings::saturated(traits::max_value, seen, static_cast<std::uint64_t>(u));
+    }
 }
 
 template <class P, class Word>
 PINFOLD_DETAIL_HOT void hold_saturating(Word& w, typename count_traits<P>::value_type u) noexcept {
     auto seen = w.load();
     for (;;) {
-        const bool freed = seen == 0;  // the evidence was wrong: leak what somebody else believes free
-        if (w.swap_if_weak(seen, freed ? count_traits<P>::far_negative : raised<P>(seen, u))) {
-            if (freed) [[unlikely]]
-                P::warnings::saturated(0, 0, static_cast<std::uint64_t>(u));
+        // At zero the evidence was wrong: leak what somebody else believes free.
+        const auto now = seen == 0 ? count_traits<P>::far_negative : raised<P>(seen, u);
+        if (w.swap_if_weak(seen, now)) {
+            report_saturation<P>(seen, now, u);
             return;
         }
     }

@@ -12,7 +12,7 @@ namespace pinfold {
 namespace detail {
 
 enum class page_fault : unsigned char {
-    none, no_policy, no_page, no_count, bad_count, no_head, throwing_head, tag_not_free, bad_alignment, no_release, not_a_hook,
+    none, no_policy, incomplete, no_page, no_count, bad_count, no_head, throwing_head, tag_not_free, bad_alignment, no_release, not_a_hook,
     bad_value, two_at_once, hook_not_callable, idle_saturates, kind_not_callable, bad_statistics, bad_exempt,
     bad_dirtying, bad_trace, predicate_not_callable
 };
@@ -52,7 +52,8 @@ struct release_check {
 template <class Switch, auto IsDevice, class Device, class Ordinary, class Page, bool Saturates>
 struct release_check<by_kind<Switch, IsDevice, Device, Ordinary>, Page, Saturates> {
     static consteval page_fault fault() {
-        if constexpr (!requires(const Page& p) { { Switch::on() } -> same<bool>; { IsDevice(p) } -> same<bool>; })
+        if constexpr (!requires(const Page& p) { { Switch::on() } -> same<bool>; { IsDevice(p) } -> same<bool>;
+                                             requires noexcept(IsDevice(p)); })
             return page_fault::kind_not_callable;
         else if constexpr (release_check<Device, Page, Saturates>::fault() != page_fault::none)
             return release_check<Device, Page, Saturates>::fault();
@@ -85,11 +86,10 @@ consteval page_fault find_rest_fault() {
                                              requires noexcept(P::statistics::acquired(p, 1u));
                                              requires noexcept(P::statistics::released(p, 1u)); })
         return page_fault::bad_statistics;
-    else if constexpr (!requires(const Page& p) { { P::exempt::of(p) } -> same<bool>; })
+    else if constexpr (!requires(const Page& p) { { P::exempt::of(p) } -> same<bool>; requires noexcept(P::exempt::of(p)); })
         return page_fault::bad_exempt;
     else if constexpr (!same<typename P::dirtying, no_dirtying> &&
-                       !requires(Page* p) { requires noexcept(P::dirtying::mark(p));
-                                            requires P::dirtying::template callable<Page>; })
+                       !requires(Page* p) { requires noexcept(P::dirtying::mark(p)); })
         return page_fault::bad_dirtying;
     else if constexpr (!requires(const Page& p) { requires noexcept(P::trace::granted(p, hold_kind::pin, 1u));
                                                   requires noexcept(P::trace::returning(p, hold_kind::pin, 1u)); })
@@ -102,6 +102,8 @@ template <class P, class Page>
 consteval page_fault find_page_fault() {
     if constexpr (same<P, no_policy>)
         return page_fault::no_policy;
+    else if constexpr (!requires { sizeof(P); })
+        return page_fault::incomplete;
     else if constexpr (!requires { typename P::page; } || !requires { requires same<typename P::page, Page>; })
         return page_fault::no_page;
     else if constexpr (!requires(Page& p) { P::count_of(p).raw(); })
@@ -158,6 +160,8 @@ private:
     static_assert(found != fault::no_policy,
                   "pinfold: this page type has no policy; give it a nested type `pinfold_policy` or specialise "
                   "pinfold::policy_of");
+    static_assert(found != fault::incomplete,
+                  "pinfold: the page's policy is declared but not defined here; define it before the first use");
     static_assert(found != fault::no_page,
                   "pinfold: a page policy needs `page`, the type it is for; derive it from "
                   "pinfold::page_defaults<&frame::count>");
@@ -184,10 +188,10 @@ private:
     static_assert(found != fault::idle_saturates,
                   "pinfold: idle_at_one needs exact values near 1 and does not work with saturate; use refuse");
     static_assert(found != fault::kind_not_callable,
-                  "pinfold: by_kind needs Switch::on() and a predicate callable with `const Page&`, both returning bool");
+                  "pinfold: by_kind needs Switch::on() and a noexcept predicate callable with `const Page&`, both returning bool");
     static_assert(found != fault::bad_statistics,
                   "pinfold: `statistics` needs noexcept acquired(const Page&, n) and released(const Page&, n)");
-    static_assert(found != fault::bad_exempt, "pinfold: `exempt` needs bool of(const Page&)");
+    static_assert(found != fault::bad_exempt, "pinfold: `exempt` needs a noexcept bool of(const Page&)");
     static_assert(found != fault::bad_dirtying,
                   "pinfold: `dirtying` needs a noexcept mark(Page*); use dirty_with<&fn> or no_dirtying");
     static_assert(found != fault::bad_trace,

@@ -12,15 +12,11 @@ namespace pinfold {
 struct intrusive {
     /// Requires: as intrusive_ptr does, an existing reference or a page nobody else sees: the infallible form.
     template <class Page>
-    friend void intrusive_ptr_add_ref(Page* p) noexcept
-        requires counted_page<Page>
-    {
+    friend void intrusive_ptr_add_ref(Page* p) noexcept {
         page_ops<Page>::get(held::assumed(), p);
     }
     template <class Page>
-    friend void intrusive_ptr_release(Page* p) noexcept
-        requires counted_page<Page>
-    {
+    friend void intrusive_ptr_release(Page* p) noexcept {
         page_ops<Page>::put(p);
     }
 };

@@ -26,8 +26,8 @@ struct reference_hold {
 
     template <class C, class U>
     PINFOLD_DETAIL_HOT static outcome try_grab(C& c, Page&, std::uint64_t n, U u) noexcept { return c.try_get(n, u); }
-    template <class C>
-    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page&, std::uint64_t n) noexcept { return c.try_get_held(n); }
+    template <class C, class U>
+    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page&, std::uint64_t n, U) noexcept { return c.try_get_held(n); }
     template <class C>
     PINFOLD_DETAIL_HOT static void grab(C& c, Page&, std::uint64_t n) noexcept { c.get(n); }
     template <class C>
@@ -48,13 +48,26 @@ struct pin_hold {
         else
             return false;
     }
+    /// With hybrid_pins the head may be freed and come back with the other size between the question and the grab:
+    /// the answer is checked once the head is held, and a grab of the wrong kind taken back as what it was.
     template <class C, class U>
-    PINFOLD_DETAIL_HOT static outcome try_grab(C& c, Page& h, std::uint64_t n, U u) noexcept {
-        return c.try_pin(n, large<C>(h), u);
+    PINFOLD_DETAIL_HOT static outcome try_grab(C& c, Page& h, std::uint64_t n, U undo) noexcept {
+        const bool answer = large<C>(h);
+        const outcome got = c.try_pin(n, answer, undo);
+        if constexpr (C::traits::form == pin_form::hybrid) {
+            if (got && large<C>(h) != answer) [[unlikely]]
+                return grab_resized(c, h, n, answer, undo);
+        }
+        return got;
     }
-    template <class C>
-    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page& h, std::uint64_t n) noexcept {
-        return c.try_pin_held(n, large<C>(h));
+    template <class C, class U>
+    PINFOLD_DETAIL_COLD static outcome grab_resized(C& c, Page& h, std::uint64_t n, bool answer, U undo) noexcept {
+        (void)undo(c, c.release_pin_part(n, answer));
+        return try_grab(c, h, n, undo);
+    }
+    template <class C, class U>
+    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page& h, std::uint64_t n, U undo) noexcept {
+        return c.try_pin_held(n, large<C>(h), undo);
     }
     template <class C>
     PINFOLD_DETAIL_HOT static void grab(C& c, Page& h, std::uint64_t n) noexcept { c.pin(n, large<C>(h)); }
@@ -132,23 +145,24 @@ struct page_ops {
 
     /// Returns: whether a device may be writing to the block p belongs to: `pinned`, or bool for exact schemes.
     /// Requires for a stable answer: p is held or locked; otherwise it is about the head of this instant.
-    [[nodiscard]] PINFOLD_DETAIL_HOT static auto maybe_pinned(Page* p) noexcept
+    [[nodiscard]] PINFOLD_DETAIL_HOT static auto maybe_pinned(const Page* p) noexcept
         requires traits::has_pins
     {
-        Page* const h = head(p);
+        Page* const h = head_of(p);
         return count_of(h).maybe_pinned(pinning::template large<count_type>(*h));
     }
 
     /// Returns: count<>::refs, pins, raw of p's head.
-    [[nodiscard]] static std::int64_t refs(Page* p) noexcept { return count_of(head(p)).refs(); }
-    [[nodiscard]] static std::int64_t pins(Page* p) noexcept
+    [[nodiscard]] static std::int64_t refs(const Page* p) noexcept { return count_of(head_of(p)).refs(); }
+    [[nodiscard]] static std::int64_t pins(const Page* p) noexcept
         requires requires(count_type& c) { c.pins(); }
     {
-        return count_of(head(p)).pins();
+        return count_of(head_of(p)).pins();
     }
-    [[nodiscard]] static value_type raw(Page* p) noexcept { return count_of(head(p)).raw(); }
+    [[nodiscard]] static value_type raw(const Page* p) noexcept { return count_of(head_of(p)).raw(); }
 
-    /// As count<>::block_pins and unblock_pins; the release hook runs if unblocking was the last release.
+    /// As count<>::block_pins and unblock_pins. Unblocking is a release: the hook of the value reached runs, also for
+    /// what other holders let go while pins were blocked.
     [[nodiscard]] static bool block_pins(held, Page* p) noexcept
         requires traits::can_block
     {
@@ -159,7 +173,7 @@ struct page_ops {
         requires traits::can_block
     {
         Page* const h = head(p);
-        (void)count_of(h).unblock_pins(pinning::template large<count_type>(*h));  // none: the caller still holds it
+        (void)count_of(h).unblock_pins(pinning::template large<count_type>(*h), undo{h});
     }
 
     // Building blocks of the forms above and of range/. Hold is `reference` or `pinning`.
@@ -207,6 +221,9 @@ struct page_ops {
     }
 
 private:
+    /// For queries: pages are not const objects, and a query writes nothing.
+    PINFOLD_DETAIL_HOT static Page* head_of(const Page* p) noexcept { return head(const_cast<Page*>(p)); }
+
     struct undo {
         Page* h;
         crossing operator()(count_type& c, value_type units) const noexcept {
@@ -231,9 +248,10 @@ private:
     PINFOLD_DETAIL_HOT static outcome try_grab_held(Page* p, std::uint64_t n) noexcept {
         if (Hold::is_exempt(*p)) return {};
         Page* const h = head(p);
-        const outcome got = Hold::try_held(count_of(h), *h, n);
-        if (got) [[likely]]
-            record<Hold>(h, n);
+        const outcome got = Hold::try_held(count_of(h), *h, n, undo{h});
+        if (!got) [[unlikely]]
+            return {got.error, crossing::none};
+        record<Hold>(h, n);
         return got;
     }
     template <class Hold>

@@ -13,7 +13,7 @@ inline constexpr bool has_dirtying = [] {
     if constexpr (counted_page<Page>)
         return !same<typename policy_of_t<Page>::dirtying, no_dirtying>;
     else
-        return false;
+        return true;  // a wrong policy: one error, not a second one here
 }();
 
 /// The wish to mark the page dirty; takes no room for page types without a dirty mark.
@@ -97,10 +97,12 @@ private:
 /// Returns: a pin on p's block, or an empty page_pin; `why`, if given, receives the reason.
 /// Effects, Fails when, Synchronises: as page_ops::try_pin.
 template <class Page>
+    requires(page_ops<Page>::traits::has_pins)
 [[nodiscard]] PINFOLD_DETAIL_HOT page_pin<Page> try_pin(Page* p) noexcept {
     return page_pin<Page>::adopt(page_ops<Page>::try_pin(p) ? p : nullptr);
 }
 template <class Page>
+    requires(page_ops<Page>::traits::has_pins)
 [[nodiscard]] page_pin<Page> try_pin(Page* p, errc& why) noexcept {
     const outcome got = page_ops<Page>::try_pin(p);
     why = got.error;
@@ -109,6 +111,7 @@ template <class Page>
 
 /// Returns: a pin on p's block. Requires: evidence about p. Cannot fail.
 template <class Page>
+    requires(page_ops<Page>::traits::has_pins)
 [[nodiscard]] PINFOLD_DETAIL_HOT page_pin<Page> pin(held h, Page* p) noexcept {
     page_ops<Page>::pin(h, p);
     return page_pin<Page>::adopt(p);
@@ -116,7 +119,8 @@ template <class Page>
 
 /// Returns: whether a device may be writing to p's block; see page_ops::maybe_pinned.
 template <class Page>
-[[nodiscard]] PINFOLD_DETAIL_HOT auto maybe_pinned(Page* p) noexcept {
+    requires(page_ops<Page>::traits::has_pins)
+[[nodiscard]] PINFOLD_DETAIL_HOT auto maybe_pinned(const Page* p) noexcept {
     return page_ops<Page>::maybe_pinned(p);
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "tagged_head.hpp"
+
 namespace pinfold {
 
 /// Every 2^Order consecutive pages of an array form one block for ever.
@@ -18,6 +20,7 @@ struct aligned_head {
     static constexpr bool has_base = !std::is_same_v<decltype(Base), std::nullptr_t>;
 
     template <class Page>
+        requires(!has_base || requires { { Base() } -> detail::same_pointer<Page>; })
     static Page* head(Page* p) noexcept {
         if constexpr (has_base) {
             Page* const first = Base();

@@ -3,6 +3,8 @@
 // Source: spec 03 §3 page_is_devmap_managed.
 #pragma once
 
+#include <cstdint>
+
 #include "../core/config.hpp"
 #include "../word/atomic_word.hpp"
 
@@ -25,7 +27,7 @@ private:
 
 /// Pages for which IsDevice(page) is true are released by Device, the others by Ordinary; while Switch::on() is
 /// false every page is ordinary. Device and Ordinary are release policies (hooks, on_release<…>, no_release).
-/// IsDevice is asked before the count is lowered, since afterwards the page may be gone. It takes `const Page&`.
+/// IsDevice must not throw. It is asked before the count is lowered, since afterwards the page may be gone. It takes `const Page&`.
 template <class Switch, auto IsDevice, class Device, class Ordinary>
 struct by_kind {
     using device = Device;

@@ -14,7 +14,7 @@ namespace detail {
 
 enum class count_fault : unsigned char {
     none, no_word, bad_word, no_pins, bad_bias, wide_bias, bad_split, no_liveness, no_overflow, saturate_sticky,
-    saturate_split, bad_warnings, no_budget, bad_batch, sticky_unstated, over_budget,
+    saturate_split, bad_warnings, no_budget, bad_batch, sticky_unstated, split_unstated, over_budget,
     over_transient
 };
 
@@ -31,6 +31,7 @@ template <class P>
     using t = count_traits<P>;
     if (P::budget.batch == 0) return count_fault::bad_batch;
     if (t::optimistic && !P::budget.stated()) return count_fault::sticky_unstated;
+    if (t::form == pin_form::split && !P::budget.stated()) return count_fault::split_unstated;
     if (!P::budget.stated()) return count_fault::none;
     if (t::limits.units_needed > t::limits.units_available) return count_fault::over_budget;
     if (t::limits.transient_needed >= t::limits.transient_available) return count_fault::over_transient;
@@ -168,6 +169,8 @@ private:
     static_assert(found != fault::sticky_unstated,
                   "pinfold: sticky_dead needs a stated budget: holders and batch bound the grabs in flight; use "
                   "zero_is_dead without one");
+    static_assert(found != fault::split_unstated,
+                  "pinfold: split_word_pins cannot see its reference field carry into the pins: state a budget");
     static_assert(sizeof(detail::report_numbers<P, found>) != 0);
 };
 

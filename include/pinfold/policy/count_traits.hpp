@@ -86,11 +86,28 @@ struct count_traits {
         return P::budget.stated() && P::budget.batch < fits ? P::budget.batch : fits;
     }
 
-    /// Whether block_pins() can be offered: it relies on the sign test of the grab.
-    static constexpr bool can_block =
-        has_pins && (form == pin_form::exact ||
-                     overflow == overflow_rule::refuse || overflow == overflow_rule::trap ||
-                     (optimistic && overflow != overflow_rule::saturate));
+    /// Whether block_pins() can be offered. In a shared word it relies on the sign test of the grab, and under
+    /// sticky_dead on a budget that keeps unblocked words, grabs in flight included, below the blocked ones.
+    static constexpr bool can_block = [] {
+        if (form == pin_form::none) return false;
+        if (form == pin_form::exact) return true;
+        if (optimistic)
+            return detail::saturating_add(limits.units_needed, limits.transient_needed) <
+                   static_cast<std::uint64_t>(block_offset);
+        return overflow == overflow_rule::refuse || overflow == overflow_rule::trap;
+    }();
+
+    /// What an infallible grab must not meet: a dead head, or one released a few times too often (spec 01 §2.1).
+    static constexpr bool looks_freed(value_type v) noexcept {
+        return in_dead_band(v) || (!optimistic && bits >= 32 && v < 0 && v >= -127);
+    }
+
+    /// The pin word of an exact scheme says "pinned": positive, or wrapped past its largest value; a blocked word
+    /// lies between far_negative and −1.
+    static constexpr bool pin_word_pinned(value_type v) noexcept {
+        return static_cast<unsigned_type>(static_cast<unsigned_type>(v) - 1u) <
+               static_cast<unsigned_type>(static_cast<unsigned_type>(far_negative) - 1u);
+    }
 
     /// The value lies where only dead words of sticky_dead (with grabs in flight) can be.
     static constexpr bool in_dead_band(value_type v) noexcept {
@@ -103,12 +120,15 @@ struct count_traits {
         }
     }
 
-    /// The value lies where only block_pins() can have put it.
+    /// The value lies where only block_pins() can have put it. Under sticky_dead refused pins in flight may have
+    /// lifted it further, past the largest value.
     static constexpr bool in_blocked_band(value_type v) noexcept {
         if constexpr (!can_block || form == pin_form::exact)
             return false;
         else if constexpr (optimistic)
-            return limits.units_needed < static_cast<std::uint64_t>(block_offset) && v >= block_offset;
+            return static_cast<unsigned_type>(static_cast<unsigned_type>(v) -
+                                              static_cast<unsigned_type>(block_offset)) <
+                   static_cast<unsigned_type>(pin_unit + limits.transient_needed);
         else
             return static_cast<unsigned_type>(static_cast<unsigned_type>(v) -
                                               static_cast<unsigned_type>(block_offset)) < pin_unit;

@@ -14,9 +14,7 @@ struct no_dirtying {};
 template <auto Fn>
 struct dirty_with {
     template <class Page>
-    static constexpr bool callable = detail::hook_callable<Fn, Page>;
-
-    template <class Page>
+        requires detail::hook_callable<Fn, Page>
     static constexpr void mark(Page* head) noexcept {
         detail::call_hook<Fn>(head);
     }

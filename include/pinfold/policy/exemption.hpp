@@ -17,6 +17,7 @@ struct nothing_exempt {
 template <auto IsExempt>
 struct exempt_if {
     template <class Page>
+        requires requires(const Page& p) { requires noexcept(static_cast<bool>(IsExempt(p))); }
     static constexpr bool of(const Page& p) noexcept {
         return IsExempt(p);
     }

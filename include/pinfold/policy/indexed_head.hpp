@@ -15,6 +15,7 @@ struct indexed_head {
 
     /// Synchronises: acquire, with set.
     template <class Page>
+        requires detail::word_member<Index, Page> && requires { { Base() } -> detail::same_pointer<Page>; }
     PINFOLD_DETAIL_HOT static Page* head(Page* p) noexcept {
         return Base() + (p->*Index).load_acquire();
     }

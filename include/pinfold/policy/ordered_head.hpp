@@ -17,6 +17,7 @@ struct ordered_head {
 
     /// Synchronises: acquire, with whoever published the order.
     template <class Page>
+        requires detail::word_member<Order, Page> && requires { { Base() } -> detail::same_pointer<Page>; }
     PINFOLD_DETAIL_HOT static Page* head(Page* p) noexcept {
         Page* const first = Base();
         const auto index = static_cast<std::size_t>(p - first);

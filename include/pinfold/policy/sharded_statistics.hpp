@@ -32,22 +32,30 @@ class sharded_statistics {
         cell released{0};
         shard* next = nullptr;
         shard* before = nullptr;
+    };
 
-        shard() noexcept {
+    /// Puts the calling thread's shard on the list for as long as the thread runs.
+    struct registration {
+        shard own;
+
+        registration() noexcept {
             const guard g;
-            next = first_;
-            if (first_) first_->before = this;
-            first_ = this;
+            own.next = first_;
+            if (first_) first_->before = &own;
+            first_ = &own;
+            mine_ = &own;
         }
-        ~shard() {
+        ~registration() {
             const guard g;
-            rest_.acquired += static_cast<std::uint64_t>(acquired.load());
-            rest_.released += static_cast<std::uint64_t>(released.load());
-            (before ? before->next : first_) = next;
-            if (next) next->before = before;
+            mine_ = &rest_;
+            ended_ = true;
+            rest_.acquired.adjust(own.acquired.load());
+            rest_.released.adjust(own.released.load());
+            (own.before ? own.before->next : first_) = own.next;
+            if (own.next) own.next->before = own.before;
         }
-        shard(const shard&) = delete;
-        shard& operator=(const shard&) = delete;
+        registration(const registration&) = delete;
+        registration& operator=(const registration&) = delete;
     };
 
     /// Held when a thread begins or ends and when totals are read: never on a counting path.
@@ -64,37 +72,52 @@ class sharded_statistics {
 public:
     template <class Page>
     PINFOLD_DETAIL_HOT static void acquired(const Page&, std::uint64_t n) noexcept {
-        add(mine().acquired, n);
+        count<&shard::acquired>(static_cast<std::int64_t>(n));
     }
     template <class Page>
     PINFOLD_DETAIL_HOT static void released(const Page&, std::uint64_t n) noexcept {
-        add(mine().released, n);
+        count<&shard::released>(static_cast<std::int64_t>(n));
     }
 
     /// Returns: the sums over all threads, living and ended. Exact at quiescence; while threads run, each counter
     /// is some value it had during the call. Complexity: linear in the number of threads.
     [[nodiscard]] static pin_totals totals() noexcept {
         const guard g;
-        pin_totals sum = rest_;
-        for (shard* s = first_; s; s = s->next) {
-            sum.released += static_cast<std::uint64_t>(s->released.load());
-            sum.acquired += static_cast<std::uint64_t>(s->acquired.load());
-        }
+        pin_totals sum;
+        add(sum, rest_);
+        for (const shard* s = first_; s; s = s->next) add(sum, *s);
         return sum;
     }
 
 private:
-    PINFOLD_DETAIL_HOT static void add(cell& c, std::uint64_t n) noexcept {
-        c.store(c.load() + static_cast<std::int64_t>(n));
+    static void add(pin_totals& sum, const shard& s) noexcept {
+        sum.released += static_cast<std::uint64_t>(s.released.load());
+        sum.acquired += static_cast<std::uint64_t>(s.acquired.load());
     }
-    PINFOLD_DETAIL_HOT static shard& mine() noexcept {
-        thread_local shard s;
-        return s;
+
+    /// A shard has one writer: a load and a store. The remainder is shared by threads that are ending.
+    template <cell shard::*Which>
+    PINFOLD_DETAIL_HOT static void count(std::int64_t n) noexcept {
+        shard* const s = mine_;
+        if (s == nullptr || s == &rest_) [[unlikely]]
+            return count_cold<Which>(n);
+        (s->*Which).store((s->*Which).load() + n);
+    }
+    template <cell shard::*Which>
+    PINFOLD_DETAIL_COLD static void count_cold(std::int64_t n) noexcept {
+        if (ended_) {  // a destructor of this thread that runs after ours
+            (rest_.*Which).adjust(n);
+            return;
+        }
+        thread_local registration here;
+        (here.own.*Which).store((here.own.*Which).load() + n);
     }
 
     static inline atomic_word<std::int32_t> lock_{0};
     static inline shard* first_ = nullptr;
-    static inline pin_totals rest_{};
+    static inline shard rest_;
+    static inline constinit thread_local shard* mine_ = nullptr;
+    static inline constinit thread_local bool ended_ = false;
 };
 
 }  // namespace pinfold

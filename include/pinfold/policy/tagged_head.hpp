@@ -17,6 +17,17 @@ struct member_of<Member Page::*> {
     using page = Page;
     using type = Member;
 };
+
+template <class T, class Page>
+concept same_pointer = std::is_same_v<T, Page*>;
+
+/// Member is a count word of Value (any integer when void) in Page.
+template <auto Member, class Page, class Value = void>
+concept word_member = requires(Page* p) {
+    (p->*Member).load_acquire() + 0;
+    requires std::is_void_v<Value> || std::is_same_v<decltype((p->*Member).load_acquire()), Value>;
+};
+
 }  // namespace detail
 
 /// Link: pointer to a member that is a count word of std::intptr_t, e.g. &frame::link. Bit 0 is clear in it for
@@ -30,6 +41,7 @@ struct tagged_head {
 
     /// Returns: p's head; p itself when it is no tail. Synchronises: acquire, with make_tail and clear.
     template <class Page>
+        requires detail::word_member<Link, Page, std::intptr_t>
     PINFOLD_DETAIL_HOT static Page* head(Page* p) noexcept {
         const std::intptr_t link = (p->*Link).load_acquire();
         if (__builtin_expect_with_probability((link & 1) != 0, 0, 1.0)) {
