@@ -376,8 +376,10 @@ private:
     /// The pin word turned negative: pins are blocked, or it overflowed.
     template <class Undo>
     PINFOLD_DETAIL_COLD outcome refuse_exact(value_type u, Undo undo) noexcept {
+        // Not negative and with room for u: pins were blocked when the grab met the word, and no longer are.
         const value_type before = detail::wrap_sub(this->pin_word_.load(), u);
-        const bool blocked = before < 0 && !traits::pin_word_pinned(before);
+        const bool blocked = before < 0 ? !traits::pin_word_pinned(before)
+                                        : u <= static_cast<value_type>(traits::max_value - before);
         this->pin_word_.adjust_sub(u);
         if (!blocked) detail::warn_negative<P>(before, u);
         return {blocked ? errc::pins_blocked : errc::overflow, undo(*this, u)};

@@ -75,8 +75,9 @@ template <class P>
         return decoded(state, raw, value, 0, 0);
     } else {
         if (t::form == pin_form::exact || (t::form == pin_form::hybrid && large)) {
-            if (pin_word < 0) return decoded(word_state::blocked, raw, value, 0, 0);
-            const auto pins = static_cast<std::uint64_t>(pin_word);
+            if (pin_word != 0 && !t::pin_word_pinned(pin_word))
+                return decoded(word_state::blocked, raw, value, 0, 0);
+            const auto pins = static_cast<std::uint64_t>(static_cast<U>(pin_word));
             return decoded(state, raw, value - pins, pins, 0);
         }
         return decoded(state, raw, value % t::pin_unit, value / t::pin_unit, t::pin_unit);
