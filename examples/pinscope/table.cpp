@@ -107,23 +107,31 @@ std::vector<std::string> reasons(const region_report& r) {
     return lines;
 }
 
-/// With this many columns a row holds the name as well; what is beyond them is for the name.
-constexpr std::size_t wide_enough = 80, name_room = 13;
+/// With this many columns a row holds the name as well.
+constexpr std::size_t wide_enough = 80;
 
 void add_row(std::string& out, const report& what, std::size_t i, const style& s) {
     const auto& r = what.process.regions[i];
     const auto& answers = what.regions[i];
     const auto pages = grouped(r.present_pages()) + "/" + grouped(r.pages());
     const auto colour = colour_of(answers.outcome());
-    const auto head = right(std::to_string(i + 1), 5) + "  " + fitted(range(r), 25) + " " +
-                      right(human_bytes(r.size()), 8) + " " + r.permissions() + " ";
-    out += head + s.painted(letters(answers), colour);
+    const auto addresses = range(r);
+    auto row = right(std::to_string(i + 1), 5) + "  " + fitted(addresses, std::max<std::size_t>(25, addresses.size())) +
+               " " + right(human_bytes(r.size()), 8) + " " + r.permissions() + " ";
+    auto used = columns(row) + 4;
+    row += s.painted(letters(answers), colour);
     const auto title = r.title();
     if (s.width >= wide_enough) {
-        const auto name = fitted(title, s.width - wide_enough + name_room, true);
-        out += " " + right(pages, 13) + "  " + trimmed(name) + "\n";
+        const auto pages_column = " " + right(pages, 13) + "  ";
+        used += columns(pages_column);
+        out += row + pages_column;
+        // A name that would be cut to pieces goes on a line of its own.
+        if (used + 8 <= s.width || used + columns(title) <= s.width)
+            out += trimmed(fitted(title, s.width - used, true)) + "\n";
+        else
+            out += "\n       " + trimmed(fitted(title, s.width - 7, true)) + "\n";
     } else {
-        out += "\n";
+        out += row + "\n";
         add_wrapped(out, pages + " present, " + trimmed(fitted(title, s.width - 9, true)), s, 7);
     }
     if (answers.pinned() != 0)
