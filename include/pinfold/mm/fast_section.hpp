@@ -103,6 +103,9 @@ public:
             }
         }
     }
+
+private:
+    detail::thread_slot& slot_;
 };
 
 /// Things to be freed when the sections that may see them have ended.

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "../page/page_ops.hpp"
+#include "../pinfold.hpp"
 #include "geometry.hpp"
 #include "lock.hpp"
 
@@ -18,20 +18,42 @@ inline constexpr unsigned zone_kinds = 4;
 enum class pg : unsigned char {
     locked = 24, dirty, uptodate, lru, batched, large, exclusive, swapbacked, mlocked, referenced, writeback,
     swapcache, buffers, buddy, table, reserved, hwpoison, readahead, hugetlb, zero, written, isolated, bad,
-    unmovable_block, retired,
+    huge_zero,
 };
 
 /// What frame::mapping points to, in its low two bits.
 enum class owner : unsigned char { none_or_file = 0, anon = 1, driver = 2, ksm = 3 };
 
 template <class P>
-struct page_policy;
+struct frame_policy;
+
+/// Whether a head counts its pins exactly (folios of order 1 and more in linux_6_12).
+struct large_folio {
+    template <class Frame>
+    constexpr bool operator()(const Frame& head) const noexcept {
+        return head.is(pg::large);
+    }
+};
+
+/// How the frames of the MM use count/. Source: spec 01 §11.
 template <class P>
-struct frame_count_policy;
+struct frame_count_policy : pinfold::count_defaults {
+    struct silent {  // a machine warns by itself, per machine, where it knows the path
+        static void negative(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void batch(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void saturated(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+        static void underflow(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
+    };
+    using pins = typename P::pins;
+    using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
+    using overflow = pinfold::refuse;
+    using warnings = silent;
+    static constexpr pinfold::budget budget = pinfold::unstated_budget;
+};
 
 template <class P>
 struct alignas(64) frame {
-    using pinfold_policy = page_policy<P>;
+    using pinfold_policy = frame_policy<P>;
 
     pinfold::count<frame_count_policy<P>> count;
     alignas(8) atomic_word<std::intptr_t> link;   ///< tail: head | 1 (spec 02 §2); head of a free block: 0
@@ -74,7 +96,6 @@ struct alignas(64) frame {
     }
 
     [[nodiscard]] bool is_tail() const noexcept { return (link.load() & 1) != 0; }
-    [[nodiscard]] static bool is_large(const frame& head) noexcept { return head.is(pg::large); }
 
     // ---- the owner ---------------------------------------------------------------------------------------
     [[nodiscard]] owner owner_kind() const noexcept { return static_cast<owner>(mapping.load() & 3); }

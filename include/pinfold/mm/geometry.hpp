@@ -3,6 +3,7 @@
 // folded away. Terms: vaddr, a user virtual address in bytes; pfn, the number of a page frame. Source: spec 00 §5.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 

@@ -28,11 +28,15 @@ struct node_size {
     std::uint64_t cma = 0;      ///< part of `ram` that only movable pages may use
 };
 
+enum class thp_mode : unsigned char { never, madvise, always };
+
 struct options {
     std::uint64_t ram = std::uint64_t{1} << 30;  ///< node 0
     std::uint64_t movable = 0;
     std::uint64_t cma = 0;
     std::vector<node_size> more_nodes;           ///< nodes 1, 2, …
+    thp_mode thp = thp_mode::madvise;            ///< anonymous huge pages on fault
+    bool use_huge_zero = true;                   ///< read faults may map the huge zero page
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
 };
 
@@ -67,7 +71,8 @@ public:
     static constexpr unsigned max_machines = 256;
 
     explicit physical(const options& o)
-        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), machine_(enlist(this)) {
+        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), thp(o.thp), use_huge_zero(o.use_huge_zero),
+          machine_(enlist(this)) {
         std::vector<node_size> nodes{{o.ram, o.movable, o.cma}};
         nodes.insert(nodes.end(), o.more_nodes.begin(), o.more_nodes.end());
         pfn at{first_frame};
@@ -97,12 +102,23 @@ public:
     [[nodiscard]] page* at(pfn n) const noexcept { return map.at(n); }
     [[nodiscard]] pfn number(const page* p) const noexcept { return map.number(p); }
     [[nodiscard]] page* nth(page* p, std::uint64_t k) const noexcept { return map.nth(p, k); }
-    [[nodiscard]] static page* head(page* p) noexcept { return &ops::head(*p); }
+    [[nodiscard]] static page* head(page* p) noexcept { return ops::head(p); }
     [[nodiscard]] std::uint64_t index_in_folio(page* p) const noexcept { return number(p) - number(head(p)); }
     [[nodiscard]] page* zero_page() const noexcept { return zero_; }
     [[nodiscard]] bool is_zero_page(const page* p) const noexcept { return p == zero_; }
+    [[nodiscard]] static bool is_huge_zero(const page* head) noexcept { return head->is(pg::huge_zero); }
+    /// Returns: the permanent huge zero folio, made at first use; null when memory is out.
+    [[nodiscard]] page* huge_zero_page() {
+        std::lock_guard guard(huge_zero_lock_);
+        if (!huge_zero_) {
+            huge_zero_ = alloc({.order = pmd_order, .movable = false});
+            if (huge_zero_) huge_zero_->change(page::bit(pg::huge_zero) | page::bit(pg::reserved), 0);
+        }
+        return huge_zero_;
+    }
     [[nodiscard]] unsigned nodes() const noexcept { return nodes_; }
     [[nodiscard]] unsigned machine() const noexcept { return machine_; }
+    [[nodiscard]] pfn device_first() const noexcept { return device_first_; }
     [[nodiscard]] static physical& of(const page& head) noexcept { return *machines()[head.machine()]; }
 
     [[nodiscard]] std::uint64_t free_pages() {
@@ -158,7 +174,7 @@ public:
     /// Effects: gives n references of `h` back; the last one frees.
     void drop(page* head, holder h, std::uint64_t n = 1) {
         if constexpr (P::ledger::enabled) ledger.add(number(head), h, -static_cast<std::int64_t>(n));
-        ops::put(*head, n);
+        ops::put(head, n);
     }
     /// Effects: the same units now belong to somebody else.
     void pass(page* head, holder from, holder to, std::uint64_t n = 1) {
@@ -199,6 +215,8 @@ public:
     pin_statistics stats;
     warnings warn;
     typename P::ledger ledger;
+    thp_mode thp;
+    bool use_huge_zero;
 
 private:
     static std::uint64_t frames_of(std::uint64_t bytes) noexcept {
@@ -226,7 +244,7 @@ private:
             page* t = nth(f, k);
             t->flags.store(identity | (t->flags.load() & kept));
             if (r.zeroed) data.zero(*t, number(t));
-            t->link.store(reinterpret_cast<std::intptr_t>(f) | 1);
+            frame_policy<P>::head::make_tail(*t, *f);
         }
         f->flags.store(identity | r.order | (n > 1 ? page::bit(pg::large) : 0) | (f->flags.load() & kept));
         if (r.zeroed) data.zero(*f, number(f));
@@ -279,27 +297,15 @@ private:
     std::vector<std::unique_ptr<zone<P>>> zones_;
     lru_batches<P, physical> lru_;
     page* zero_ = nullptr;
+    page* huge_zero_ = nullptr;
+    std::mutex huge_zero_lock_;
 };
 
-/// How the frames of the MM use the library: see each alias. Source: spec 01 §11.
+/// How the frames of the MM use page/: see each alias. Source: spec 01 §11.
 template <class P>
-struct frame_count_policy : pinfold::count_defaults {
-    struct silent {  // a machine warns by itself, per machine, where it knows the path
-        static void negative(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
-        static void batch(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
-        static void saturated(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
-        static void underflow(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
-    };
-    using pins = typename P::template pins<frame<P>>;
-    using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
-    using overflow = pinfold::refuse;
-    using warnings = silent;
-    static constexpr pinfold::budget budget = pinfold::unstated_budget;
-};
-
-template <class P>
-struct page_policy : pinfold::page_defaults<&frame<P>::count> {
+struct frame_policy : pinfold::page_defaults<&frame<P>::count> {
     static void give_back(frame<P>& head) noexcept { physical<P>::of(head).free_folio(&head); }
+    static void mark_dirty(frame<P>& head) noexcept { head.set(pg::dirty); }
     struct per_node {
         static void acquired(const frame<P>& head, std::uint64_t n) noexcept {
             physical<P>::of(head).stats.acquired(head.node(), n);
@@ -311,15 +317,12 @@ struct page_policy : pinfold::page_defaults<&frame<P>::count> {
     struct zero_page_exempt {
         static bool of(const frame<P>& p) noexcept { return P::zero_page_exempt && p.is(pg::zero); }
     };
-    struct dirty_flag {
-        static void mark(frame<P>& head) noexcept { head.set(pg::dirty); }
-    };
 
-    using head = typename P::template head<&frame<P>::link>;
+    using head = pinfold::tagged_head<&frame<P>::link>;
     using release = pinfold::free_at_zero<&give_back>;
     using statistics = per_node;
     using exempt = zero_page_exempt;
-    using dirtying = dirty_flag;
+    using dirtying = pinfold::dirty_with<&mark_dirty>;
 };
 
 }  // namespace pinfold::mm

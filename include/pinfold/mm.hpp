@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSL-1.0
+// The reference MM: a machine with nodes, page tables, faults and every way gup takes, built from the library.
+// Umbrella of mm/; start at mm/machine.hpp.
+#pragma once
+
+#include "mm/machine.hpp"
+#include "mm/profile.hpp"

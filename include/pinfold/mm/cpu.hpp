@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a processor does with an address: look in the tables, set young and dirty, touch the bytes; fault and look
+// again. The bytes are reached under the entry's lock, which stands for the flush an un-mapper waits for.
+#pragma once
+
+#include "fault.hpp"
+
+namespace pinfold::mm {
+
+namespace detail {
+
+/// Effects: use(page, pfn) if an entry allows the access. Returns: whether it did.
+template <class P, class Use>
+[[nodiscard]] bool access_mapped(space<P>& mm, vaddr a, bool write, Use& use) {
+    const fast_section section;  // the tables stay, the entries are checked under their lock
+    const auto at = mm.tables.find(a, level::pte);
+    if (!at.slot->read().is_leaf()) return false;
+    word_guard lock(at.lock());
+    if (mm.tables.find(a, level::pte).slot != at.slot) return false;
+    const entry e = at.slot->read();
+    if (!e.is_leaf() || e.has(eb::protnone) || (write && !e.has(eb::writable))) return false;
+    const entry touched = write ? e.with(eb::young).with(eb::dirty) : e.with(eb::young);
+    if (touched != e) at.slot->set(touched);
+    const pfn n = e.number() + ((a & (geometry<P::p4d_folded>::span(at.at) - 1)) >> page_shift);
+    use(*mm.phys.at(n), n);
+    return true;
+}
+
+}  // namespace detail
+
+/// Effects: one access of the process to `a`. Returns: ok, sigsegv, sigbus, oom, hwpoison.
+template <class P, class Use>
+[[nodiscard]] fault_result cpu_access(space<P>& mm, vaddr a, bool write, Use use) {
+    unsigned flags = ff::user | ff::allow_retry | (write ? ff::write : 0U);
+    for (;;) {
+        if (detail::access_mapped(mm, a, write, use)) return fault_result::ok;
+        mm.mmap_lock.lock_shared();
+        vma* v = mm.find(a);
+        if (!v || v->keyed || !(write ? v->has(vm::write) : v->is_accessible())) {
+            mm.mmap_lock.unlock_shared();
+            return fault_result::sigsegv;
+        }
+        const fault_result r = handle_fault(mm, *v, a, flags);
+        if (r == fault_result::retry) {  // the lock is dropped already
+            flags |= ff::tried;
+            continue;
+        }
+        mm.mmap_lock.unlock_shared();
+        if (r != fault_result::ok) return r;
+    }
+}
+
+}  // namespace pinfold::mm

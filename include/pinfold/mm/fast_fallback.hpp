@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+// The fast entry: lockless as far as it goes, then the slow path for the rest. Source: spec 05 §7 §8.
+#pragma once
+
+#include "gup_fast.hpp"
+#include "longterm.hpp"
+
+namespace pinfold::mm {
+
+/// Returns: spec 05 §8. flags are checked already; they name GET or PIN where the profile wants it.
+/// Requires: start is page aligned, [start, end) is user space and not empty.
+template <class P>
+[[nodiscard]] long fast_then_slow(space<P>& mm, vaddr start, vaddr end, unsigned flags, gup_target<P> to) {
+    const std::uint64_t nr = (end - start) >> page_shift;
+    const std::uint64_t fast = fast_part(mm, start, end, flags, to.pages, to.trace);
+    if (fast == nr || (flags & foll::fast_only) != 0) return static_cast<long>(fast);
+    P::races::at(race_point::before_fallback);
+    if (to.pages) to.pages += fast;
+    int locked = 0;
+    const long slow = longterm_locked(mm, start + (fast << page_shift), nr - fast, flags | foll::touch, to, &locked);
+    // An error would leak what the fast walk holds: the caller gets a short count and meets the error next time.
+    if (slow < 0) return fast != 0 ? static_cast<long>(fast) : slow;
+    return static_cast<long>(fast) + slow;
+}
+
+}  // namespace pinfold::mm

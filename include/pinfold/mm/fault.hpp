@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+// One page fault: finds the entry, asks what is behind it, installs it. The same for a CPU access and for gup.
+// Source: spec 07 §4.
+#pragma once
+
+#include "cow.hpp"
+#include "fault_anon.hpp"
+#include "fault_file.hpp"
+#include "fault_types.hpp"
+
+namespace pinfold::mm {
+
+/// Requires: the mmap lock for reading; v holds `a`. With ff::allow_retry the lock may be dropped: the result is
+/// then `retry`. Effects: at most one page is made present, some of its neighbours perhaps; the caller looks again.
+template <class P>
+[[nodiscard]] fault_result handle_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
+    auto pmd = mm.tables.reach(a, level::pmd);
+    if (!pmd.slot) return fault_result::oom;
+    entry e = pmd.slot->read();
+    if (e.is_none() && v.is_anonymous() && thp_suitable(mm, v, a)) {
+        const fault_result r = anon_huge_fault(mm, v, a, flags, pmd);
+        if (r != fault_result::retry) return r;
+        e = pmd.slot->read();
+    }
+    const bool wants_write = (flags & (ff::write | ff::unshare)) != 0;
+    if (e.is_leaf()) {
+        if (wants_write && !e.has(eb::writable)) {
+            const fault_result r = wp_huge_fault(mm, v, a, flags, pmd, e);
+            if (r != fault_result::ok || pmd.slot->read().is_leaf()) return r;
+        } else {
+            return fault_result::ok;
+        }
+    }
+    auto at = mm.tables.reach(a, level::pte);
+    if (!at.slot) return fault_result::oom;
+    if (!at.reached(level::pte)) return fault_result::ok;
+    e = at.slot->read();
+    switch (e.kind()) {
+        case entry_kind::none:
+            if (v.is_anonymous()) return anon_fault(mm, v, a, flags, at);
+            if (v.kind == vma_kind::file || v.kind == vma_kind::shmem) return file_fault(mm, v, a, flags, at);
+            return fault_result::sigbus;
+        case entry_kind::leaf:
+            if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
+            return fault_result::ok;
+        case entry_kind::hwpoison: return fault_result::hwpoison;
+        default: return fault_result::sigbus;
+    }
+}
+
+}  // namespace pinfold::mm

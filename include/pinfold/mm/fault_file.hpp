@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSL-1.0
+// Faults on mappings of files that live in the page cache. Source: spec 07 §4, spec 10 §2 §4.
+#pragma once
+
+#include <algorithm>
+
+#include "cow.hpp"
+#include "fault_anon.hpp"
+#include "pagecache.hpp"
+
+namespace pinfold::mm {
+
+/// Bits of an entry that a read fault installs: writable at once where no filesystem wants to hear of the write.
+[[nodiscard]] inline std::uint64_t file_read_bits(const vma& v) noexcept {
+    const bool writable = v.has(vm::shared) && v.has(vm::write) && !v.tracks_dirty();
+    return base_bits(v) | (writable ? entry::bit(eb::writable) : 0);
+}
+
+/// Effects: maps what a read of this kind may map of the 16-page window around `a`: cached, uptodate, below the
+/// end, no read-ahead mark. Nothing is brought in.
+template <class P>
+void fault_around(space<P>& mm, vma& v, vaddr a, const typename space<P>::place& at) {
+    physical<P>& phys = mm.phys;
+    const std::uint64_t window = fault_around_pages * page_size;
+    const vaddr from = std::max({align_down(a, window), v.start, align_down(a, pmd_size)});
+    const vaddr to = std::min(align_down(a, window) + window, v.end);
+    std::lock_guard cache(v.source->lock);
+    word_guard lock(at.lock());
+    for (vaddr b = from; b < to; b += page_size) {
+        const std::uint64_t index = v.page_offset(b);
+        if (index >= v.source->pages()) break;
+        entry_slot& slot = mm.tables.slots(at.table)[space<P>::geo::index(b, level::pte)];
+        if (!slot.read().is_none()) continue;
+        const auto* c = v.source->find(index);
+        if (!c) continue;
+        frame<P>* head = phys.at(c->second.first);
+        frame<P>* page = phys.nth(head, index - c->first);
+        if (page->is(pg::readahead)) continue;
+        phys.hold(head, holder::entry);
+        map_pte(page, head);
+        slot.set(entry::leaf(phys.number(page), file_read_bits(v)));
+    }
+}
+
+/// Returns: the page of the file at `a` with a reference (holder: temporary); null with *why when there is none.
+template <class P>
+[[nodiscard]] frame<P>* file_page(space<P>& mm, vma& v, vaddr a, unsigned flags, fault_result& why) {
+    physical<P>& phys = mm.phys;
+    file& f = *v.source;
+    const std::uint64_t index = v.page_offset(a);
+    {
+        std::lock_guard cache(f.lock);
+        if (index >= f.pages()) return why = fault_result::sigbus, nullptr;
+    }
+    if (frame<P>* page = cache_get(phys, f, index)) {
+        page->clear(pg::readahead);
+        return page;
+    }
+    if (f.is_shmem()) {  // a hole: a new page, for readers too
+        std::lock_guard cache(f.lock);
+        if (!f.find(index)) {
+            frame<P>* page = cache_add_locked(phys, f, index);
+            if (!page) return why = fault_result::oom, nullptr;
+            phys.lru_add(page);
+        }
+    } else {
+        if (!read_around(phys, f, index)) return why = fault_result::oom, nullptr;
+        if ((flags & ff::allow_retry) != 0 && (flags & (ff::tried | ff::retry_nowait)) == 0) {
+            mm.mmap_lock.unlock_shared();  // the read is waited for without the lock; then the fault starts over
+            return why = fault_result::retry, nullptr;
+        }
+    }
+    frame<P>* page = cache_get(phys, f, index);
+    if (!page) why = fault_result::sigbus;
+    else page->clear(pg::readahead);
+    return page;
+}
+
+template <class P>
+[[nodiscard]] fault_result file_fault(space<P>& mm, vma& v, vaddr a, unsigned flags,
+                                      const typename space<P>::place& at) {
+    physical<P>& phys = mm.phys;
+    const bool write = (flags & ff::write) != 0;
+    if (!write && !v.has(vm::uffd_wp)) {
+        fault_around(mm, v, a, at);
+        if (!at.slot->read().is_none()) return fault_result::ok;
+    }
+    fault_result why = fault_result::ok;
+    frame<P>* page = file_page(mm, v, a, flags, why);
+    if (!page) return why;
+    frame<P>* head = phys.head(page);
+
+    if (write && !v.has(vm::shared)) {  // private: the file's page stays as it is
+        frame<P>* fresh = phys.alloc({.node = v.node});
+        if (!fresh) {
+            phys.drop(head, holder::temporary);
+            return fault_result::oom;
+        }
+        phys.data.copy(*fresh, phys.number(fresh), *page, phys.number(page));
+        phys.drop(head, holder::temporary);
+        make_anon(mm, v, a, fresh);
+        word_guard lock(at.lock());
+        if (!at.slot->read().is_none()) {
+            lock.release();
+            phys.drop(fresh, holder::hand_out);
+            return fault_result::ok;
+        }
+        map_pte(fresh, fresh);
+        phys.pass(fresh, holder::hand_out, holder::entry);
+        phys.lru_add(fresh);
+        at.slot->set(detail::made_writable(entry::leaf(phys.number(fresh), base_bits(v)), v));
+        return fault_result::ok;
+    }
+
+    if (write) page_mkwrite(phys, v, head);
+    word_guard lock(at.lock());
+    if (!at.slot->read().is_none()) {
+        lock.release();
+        phys.drop(head, holder::temporary);
+        return fault_result::ok;
+    }
+    map_pte(page, head);
+    phys.pass(head, holder::temporary, holder::entry);
+    const entry e = entry::leaf(phys.number(page), file_read_bits(v));
+    at.slot->set(write ? detail::made_writable(e, v) : e);
+    return fault_result::ok;
+}
+
+}  // namespace pinfold::mm

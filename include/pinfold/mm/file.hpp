@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSL-1.0
+// A file: its size, the pages of it that are cached, the blocks behind them, and who maps it. Knows frame numbers,
+// not descriptors; pagecache.hpp does the counting. Source: spec 07 §4, spec 10 §4.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "vma.hpp"
+
+namespace pinfold::mm {
+
+enum class file_kind : unsigned char { ext4, tmpfs, tmpfs_huge, memfd, hugetlb_2m, hugetlb_1g, fsdax, devdax, secret,
+                                       driver };
+
+class file {
+public:
+    struct cached {
+        pfn first;
+        unsigned order = 0;
+    };
+    using block = std::array<unsigned char, page_size>;
+
+    file(file_kind k, std::uint64_t bytes) : kind(k), size(bytes) {}
+    file(const file&) = delete;
+    file& operator=(const file&) = delete;
+
+    [[nodiscard]] bool is_shmem() const noexcept {
+        return kind == file_kind::tmpfs || kind == file_kind::tmpfs_huge || kind == file_kind::memfd;
+    }
+    [[nodiscard]] vma_kind mapped_as() const noexcept {
+        switch (kind) {
+            case file_kind::ext4: return vma_kind::file;
+            case file_kind::hugetlb_2m:
+            case file_kind::hugetlb_1g: return vma_kind::hugetlb;
+            case file_kind::fsdax: return vma_kind::fsdax;
+            case file_kind::devdax: return vma_kind::devdax;
+            case file_kind::secret: return vma_kind::secretmem;
+            case file_kind::driver: return vma_kind::driver;
+            default: return vma_kind::shmem;
+        }
+    }
+    /// Returns: pages below the end, the last one partial perhaps.
+    [[nodiscard]] std::uint64_t pages() const noexcept { return (size + page_size - 1) >> page_shift; }
+
+    // Everything below: requires `lock`.
+
+    /// Returns: the cached folio that covers page `index`, or null.
+    [[nodiscard]] const std::pair<const std::uint64_t, cached>* find(std::uint64_t index) const {
+        auto it = cache.upper_bound(index);
+        if (it == cache.begin()) return nullptr;
+        --it;
+        return index < it->first + (std::uint64_t{1} << it->second.order) ? &*it : nullptr;
+    }
+    void attach(vma& v) noexcept {
+        v.file_prev = nullptr;
+        v.file_next = mappings;
+        if (mappings) mappings->file_prev = &v;
+        mappings = &v;
+    }
+    void detach(vma& v) noexcept {
+        if (v.file_prev) v.file_prev->file_next = v.file_next;
+        else mappings = v.file_next;
+        if (v.file_next) v.file_next->file_prev = v.file_prev;
+        v.file_next = v.file_prev = nullptr;
+    }
+
+    const file_kind kind;
+    std::uint64_t size;  ///< bytes
+    std::mutex lock;
+    std::map<std::uint64_t, cached> cache;              ///< by page offset
+    std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
+    vma* mappings = nullptr;
+};
+
+}  // namespace pinfold::mm

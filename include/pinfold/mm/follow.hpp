@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSL-1.0
+// One slow lookup: from an address to a page, counted by flags under the lock of its entry. Every path of spec 04
+// that this MM has; both profiles walk here, their differences are named policies.
+#pragma once
+
+#include "grab.hpp"
+#include "space.hpp"
+#include "thp.hpp"
+#include "trace.hpp"
+
+namespace pinfold::mm {
+
+/// page set: found and counted. error set: a negative errno. Neither: nothing usable, fault it in and look again.
+/// `mask`: pages of the mapping unit, less one.
+template <class P>
+struct lookup {
+    frame<P>* page = nullptr;
+    int error = 0;
+    std::uint64_t mask = 0;
+};
+
+namespace detail {
+
+/// One walk: where, whose, with which flags.
+template <class P>
+class follower {
+public:
+    using place = typename space<P>::place;
+
+    follower(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace)
+        : mm_(mm), phys_(mm.phys), v_(v), a_(a), flags_(flags), trace_(trace) {}
+
+    [[nodiscard]] lookup<P> run() {
+        for (;;) {
+            const place at = mm_.tables.find(a_, level::pmd);
+            const entry e = at.slot->read();
+            if (!at.reached(level::pmd) || e.is_none()) return no_page_table(at.at);
+            if (e.is_table()) return follow_pte();
+            if (!e.is_leaf() || !may_follow(e)) return no_page_table(level::pmd);
+            word_guard lock(at.lock());
+            const entry now = at.slot->read();
+            if (now.is_table()) {
+                lock.release();
+                return follow_pte();
+            }
+            if (!now.is_leaf()) return no_page_table(level::pmd);
+            if ((flags_ & (foll::split_pmd | foll::split)) != 0) {
+                if (const int error = split_entry(at)) return fail(path_id::fp_split_pmd, level::pmd, error, {});
+                continue;
+            }
+            return follow_huge_pmd(at, now);
+        }
+    }
+
+private:
+    [[nodiscard]] bool wants(unsigned f) const noexcept { return (flags_ & f) != 0; }
+    [[nodiscard]] bool counted() const noexcept { return wants(foll::get | foll::pin); }
+    [[nodiscard]] bool may_follow(entry e) const noexcept {
+        return !e.has(eb::protnone) || !wants(foll::honor_numa_fault) || !v_.is_accessible();
+    }
+
+    lookup<P> fail(path_id p, level l, int error, rule why, std::int64_t used = 0) {
+        if (trace_) [[unlikely]]
+            trace_->add({p, l, a_, 0, 0, -error, why.id, why.text, 0, used, 1});
+        return {nullptr, error, 0};
+    }
+    lookup<P> found(path_id p, level l, frame<P>* page, std::uint64_t mask = 0) {
+        if (trace_) [[unlikely]]
+            trace_->add({p, l, a_, 1, units_of(page, 1, flags_), 0, "", "", 0, 0, 0});
+        return {page, 0, mask};
+    }
+
+    /// Nothing below this level. A core dump wants to hear of holes that would read as zero.
+    lookup<P> no_page_table(level l) {
+        if (wants(foll::dump) && (v_.is_anonymous() || v_.kind == vma_kind::driver))
+            return fail(path_id::fp_none, l, -err::efault, {"04-dump", "a hole that a core dump leaves out"});
+        return {};
+    }
+
+    [[nodiscard]] bool both(warn_id site) {
+        if (!(wants(foll::get) && wants(foll::pin))) return false;
+        phys_.warn.emit(site, static_cast<std::int64_t>(flags_));
+        return true;
+    }
+
+    [[nodiscard]] bool can_follow_write(entry e, const frame<P>* page) const noexcept {
+        if (e.has(eb::writable)) return true;
+        if constexpr (P::cow_flag) {
+            (void)page;
+            return wants(foll::force) && wants(foll::cow) && e.has(eb::dirty);
+        } else {
+            if (!wants(foll::force) || v_.has(vm::mayshare | vm::shared) || !v_.has(vm::maywrite) || v_.has(vm::write))
+                return false;
+            return page && page->is_anon() && page->is(pg::exclusive) && !e.has(eb::uffd_wp);
+        }
+    }
+
+    [[nodiscard]] bool must_unshare(entry e, const frame<P>* page) const noexcept {
+        if constexpr (!P::anon_exclusive) return false;
+        if (e.has(eb::writable) || !wants(foll::pin) || wants(foll::write)) return false;
+        if (!phys_.head(const_cast<frame<P>*>(page))->is_anon()) return wants(foll::longterm) && v_.is_cow();
+        return !page->is(pg::exclusive);
+    }
+
+    // ---- FP-SPLIT, FP-SPLIT-PMD --------------------------------------------------------------------------
+    /// Requires: the pmd lock.
+    int split_entry(const place& at) {
+        if (!splits_to_ptes(mm_, at.slot->read())) {  // a file's huge entry is dropped and faulted by ptes
+            return -err::eopnotsupp;
+        }
+        split_pmd_locked(mm_, at, align_down(a_, pmd_size));
+        return 0;
+    }
+
+    // ---- FP-PMD-TRANS-HUGE (2019), FP-HUGE-PMD (6.12) ------------------------------------------------------
+    static constexpr path_id huge_path = P::slow_batches ? path_id::fp_huge_pmd : path_id::fp_pmd_trans_huge;
+
+    void touch_huge(const place& at, entry e) {
+        if (!wants(foll::touch)) return;
+        e = e.with(eb::young);
+        if (wants(foll::write)) e = e.with(eb::dirty);
+        at.slot->set(e);
+    }
+
+    lookup<P> follow_huge_pmd(const place& at, entry e) {
+        if (both(warn_id::huge_pmd_get_pin))
+            return fail(huge_path, level::pmd, -err::einval, {"04-get+pin", "GET and PIN exclude each other"});
+        frame<P>* const first = phys_.at(e.number());
+        frame<P>* const head = phys_.head(first);
+        if (wants(foll::write) && !can_follow_write(e, head)) return {};
+        if (wants(foll::dump) && phys_.is_huge_zero(head))
+            return fail(huge_path, level::pmd, -err::efault, {"04-dump", "a core dump leaves the huge zero page out"});
+        if (!may_follow(e)) return {};
+        if (must_unshare(e, head)) return {nullptr, -err::emlink, 0};
+
+        if constexpr (P::touch_before_grab) touch_huge(at, e);
+        frame<P>* const page = phys_.nth(first, (a_ & (pmd_size - 1)) >> page_shift);
+        if (const int refused = grab_stable(phys_, page, 1, flags_)) {
+            // Cannot fail: the pmd lock keeps the entry and the entry keeps a reference; only an overflowed count
+            // refuses. An error, because NULL would be faulted in for ever (DEF-06).
+            if constexpr (P::warns_refused_huge) phys_.warn.emit(warn_id::pmd_trans_huge_grab, head->count.raw());
+            return fail(huge_path, level::pmd, refused == -err::einval ? refused : -P::refused_huge, overflowed,
+                        head->count.raw());
+        }
+        if constexpr (!P::touch_before_grab) touch_huge(at, e);
+        return found(huge_path, level::pmd, page, pages_per_pmd - 1);
+    }
+
+    // ---- FP-PTE and what it leads to -----------------------------------------------------------------------
+    lookup<P> follow_pte() {
+        if (both(warn_id::pte_get_pin))
+            return fail(path_id::fp_pte, level::pte, -err::einval, {"04-get+pin", "GET and PIN exclude each other"});
+        const place at = mm_.tables.find(a_, level::pte);
+        if (!at.reached(level::pte)) return no_page_table(at.at);
+        word_guard lock(at.lock());
+        const entry e = at.slot->read();
+        if (e.is_none()) return no_page_table(level::pte);
+        if (!e.is_leaf()) return {};
+        if (!may_follow(e)) return {};
+        frame<P>* page = normal_page(phys_, e);
+        if (wants(foll::write) && !can_follow_write(e, page)) return {};
+        path_id path = path_id::fp_pte;
+        if (!page) {
+            if (wants(foll::dump))
+                return fail(path_id::fp_pfn, level::pte, -err::efault,
+                            {"04-dump", "a core dump leaves the zero page and raw memory out"});
+            if (e.number() != phys_.number(phys_.zero_page())) return follow_pfn(at, e);
+            page = phys_.zero_page();
+            path = path_id::fp_zero;
+        }
+        if (must_unshare(e, page)) return {nullptr, -err::emlink, 0};
+        if (const int refused = grab_stable(phys_, page, 1, flags_))
+            return fail(path, level::pte, refused, overflowed, phys_.head(page)->count.raw());
+        if (wants(foll::touch)) {  // the entry itself is left alone (spec 10 §2)
+            frame<P>* head = phys_.head(page);
+            if (wants(foll::write) && !e.has(eb::dirty) && !head->is(pg::dirty)) head->set(pg::dirty);
+            if (!head->is(pg::referenced)) head->set(pg::referenced);
+        }
+        return found(path, level::pte, page);
+    }
+
+    /// FP-PFN: an entry without a page descriptor. Nobody can be given a count of it (DEF-07).
+    lookup<P> follow_pfn(const place& at, entry e) {
+        if (P::pfn_refuses_in_place && counted())
+            return fail(path_id::fp_pfn, level::pte, -err::efault, no_descriptor);
+        if (wants(foll::touch)) {
+            e = e.with(eb::young);
+            if (wants(foll::write)) e = e.with(eb::dirty);
+            at.slot->set(e);
+        }
+        return fail(path_id::fp_pfn, level::pte, -err::eexist, no_descriptor);
+    }
+
+    static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
+    static constexpr rule no_descriptor{"04-FP-PFN", "the entry maps memory that has no page descriptor"};
+
+    space<P>& mm_;
+    physical<P>& phys_;
+    vma& v_;
+    vaddr a_;
+    unsigned flags_;
+    gup_trace* trace_;
+};
+
+}  // namespace detail
+
+/// Requires: the mmap lock for reading; v holds a.
+template <class P>
+[[nodiscard]] lookup<P> follow_page_mask(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace = nullptr) {
+    return detail::follower<P>(mm, v, a, flags, trace).run();
+}
+
+}  // namespace pinfold::mm

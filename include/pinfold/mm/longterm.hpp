@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSL-1.0
+// Long-term pins: the pages must stand where nobody will ever want to move them. Source: spec 06 §6, spec 10 §14.
+#pragma once
+
+#include <vector>
+
+#include "gup_slow.hpp"
+#include "migrate.hpp"
+#include "release.hpp"
+
+namespace pinfold::mm {
+
+namespace detail {
+
+/// Effects: gives back everything a pass collected, by the flags it was taken with (DEF-13).
+template <class P>
+void release_all(physical<P>& phys, frame<P>** pages, long n, unsigned flags) {
+    for (long i = 0; i < n; ++i) ungrab(phys, pages[i], 1, flags);
+}
+
+/// What stands where it must not: isolated from the LRU, one reference each.
+template <class P>
+struct movable_folios {
+    std::vector<frame<P>*> isolated;
+    std::uint64_t collected = 0;  ///< found, isolated or not
+};
+
+template <class P>
+[[nodiscard]] movable_folios<P> collect_movable(physical<P>& phys, frame<P>** pages, long n) {
+    movable_folios<P> found;
+    frame<P>* before = nullptr;
+    bool drained = false;
+    for (long i = 0; i < n; ++i) {
+        frame<P>* head = phys.head(pages[i]);
+        if (head == before) continue;
+        before = head;
+        if (is_longterm_pinnable(phys, head)) continue;
+        ++found.collected;
+        if (!head->is(pg::lru) && !drained) {
+            phys.lru_drain_all();
+            drained = true;
+        }
+        if (isolate(phys, head)) found.isolated.push_back(head);
+    }
+    return found;
+}
+
+/// Returns: 0, all may stay; -EAGAIN, released and moved, pin again; another error, released.
+template <class P>
+[[nodiscard]] int check_and_migrate(physical<P>& phys, frame<P>** pages, long n, unsigned flags) {
+    movable_folios<P> found = collect_movable(phys, pages, n);
+    if (found.collected == 0) return 0;
+    release_all(phys, pages, n, flags);
+    bool moved = true;
+    for (frame<P>* head : found.isolated) {
+        // Not movable, not CMA; a THP stays one. Node 0 keeps what may be pinned for ever (spec 10 §14).
+        moved = migrate_folio(phys, head, {.order = head->order(), .movable = false}) == 0 && moved;
+    }
+    return moved ? -err::eagain : -err::enomem;
+}
+
+}  // namespace detail
+
+/// __gup_longterm_locked. Without FOLL_LONGTERM one ordinary (locked) pass.
+/// linux_6_12: pins until the pages stand well; the number of rounds without progress is bounded (INV-20).
+/// foll_pin_2019: looks at the VMAs afterwards, moves once.
+template <class P>
+[[nodiscard]] long longterm_locked(space<P>& mm, vaddr start, std::uint64_t nr, unsigned flags, gup_target<P> to,
+                                   int* locked) {
+    if ((flags & foll::longterm) == 0) return slow_locked(mm, start, nr, flags, to, locked);
+    physical<P>& phys = mm.phys;
+    const auto refuse = [&](int error, rule why) {
+        if (to.trace) to.trace->add({path_id::longterm, level::pte, start, 0, 0, error, why.id, why.text, 0, 0, 0});
+        return -static_cast<long>(error);
+    };
+    if (!to.pages) return -err::einval;
+    unsigned given = flags;
+    if ((given & foll::pin) == 0) given |= foll::get;
+    const pin_scope scope(true);
+    std::vector<vma*> own_vmas;
+    if constexpr (!P::longterm_checks_first) {
+        if (!to.vmas) {
+            own_vmas.resize(nr);
+            to.vmas = own_vmas.data();
+        }
+    }
+    for (int round = 0;; ++round) {
+        const long got = slow_locked(mm, start, nr, flags, to, locked);
+        if (got <= 0) return got;
+        if constexpr (!P::longterm_checks_first) {
+            for (long i = 0; i < got; ++i)
+                if (to.vmas[i]->kind == vma_kind::fsdax) {
+                    detail::release_all(phys, to.pages, got, given);
+                    return refuse(err::eopnotsupp, rules::fsdax_longterm);
+                }
+            if (round == 1) return got;  // it was tried; the last pass counts
+        }
+        const int moved = detail::check_and_migrate(phys, to.pages, got, given);
+        if (moved == 0) return got;
+        if (moved != -err::eagain) {
+            if constexpr (P::longterm_checks_first)
+                return refuse(-moved, {"06-6.migrate", "the page stands in movable memory and cannot be moved: "
+                                                       "somebody else holds it"});
+        }
+        if (P::longterm_checks_first && round + 1 == P::longterm_retries)
+            return refuse(err::enomem, {"06-6.retries", "the page stands in movable memory and does not leave it"});
+    }
+}
+
+}  // namespace pinfold::mm

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+// The facade: a machine with memory, files and tasks.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "entry_points_2019.hpp"
+#include "entry_points_6_12.hpp"
+#include "task.hpp"
+
+namespace pinfold::mm {
+
+enum class fill : unsigned char { sparse, pattern };  ///< pattern: every byte of page k is (k & 0x7f) + 1
+
+template <class P>
+class machine {
+public:
+    using profile = P;
+    using page = frame<P>;
+
+    explicit machine(const options& o = {}) : phys_(o), next_device_(phys_.device_first()) {}
+    machine(const machine&) = delete;
+    machine& operator=(const machine&) = delete;
+    ~machine() {
+        tasks_.clear();
+        phys_.lru_drain_all();
+        for (auto& f : files_) cache_drop_all(phys_, *f);
+    }
+
+    [[nodiscard]] physical<P>& phys() noexcept { return phys_; }
+    [[nodiscard]] warnings& warn() noexcept { return phys_.warn; }
+
+    /// A task with an empty address space; lives until exit(task) or the machine's end.
+    task<P>& spawn() {
+        std::lock_guard lock(lock_);
+        tasks_.push_back(std::make_unique<task<P>>(*this, phys_));
+        return *tasks_.back();
+    }
+    void exit(task<P>& t) {
+        std::unique_ptr<task<P>> gone;
+        {
+            std::lock_guard lock(lock_);
+            for (auto it = tasks_.begin(); it != tasks_.end(); ++it)
+                if (it->get() == &t) {
+                    gone = std::move(*it);
+                    tasks_.erase(it);
+                    break;
+                }
+        }
+    }
+
+    file& create_file(file_kind kind, std::uint64_t size, fill how = fill::sparse) {
+        std::lock_guard lock(lock_);
+        files_.push_back(std::make_unique<file>(kind, size));
+        file& f = *files_.back();
+        if (how == fill::pattern) fill_with_pattern(f);
+        return f;
+    }
+    /// What backs a shared anonymous mapping.
+    file& shared_anonymous(std::uint64_t size) { return create_file(file_kind::memfd, align_up(size, page_size)); }
+
+    /// A page of a driver, for insert_page: one reference, the driver's. Give it back with put_driver_page.
+    [[nodiscard]] page* driver_page() {
+        page* p = phys_.alloc({.movable = false});
+        if (p) phys_.pass(p, holder::hand_out, holder::device);
+        return p;
+    }
+    void put_driver_page(page* p) { phys_.drop(p, holder::device); }
+    /// Frame numbers of raw device memory without descriptors anybody may use.
+    [[nodiscard]] pfn device_frames(std::uint64_t n) {
+        std::lock_guard lock(lock_);
+        const pfn first = next_device_;
+        next_device_ = next_device_ + n;
+        return first;
+    }
+
+    // ---- the device behind a pin reads and writes --------------------------------------------------------
+    void dma_write(page* p, std::uint64_t offset, unsigned char value) {
+        phys_.data.store(*p, phys_.number(p), offset, value);
+    }
+    [[nodiscard]] unsigned char dma_read(const page* p, std::uint64_t offset) const {
+        return phys_.data.load(phys_.number(p), offset);
+    }
+
+    // ---- looking -----------------------------------------------------------------------------------------
+    [[nodiscard]] observation<P> inspect(task<P>& t, vaddr a) { return t.inspect(a); }
+    [[nodiscard]] page_state<P> state_of(page* p) {
+        phys_.lru_drain_all();
+        return mm::state_of(phys_, p);
+    }
+    /// Pins acquired and released (2019: requested and returned), all nodes.
+    [[nodiscard]] pin_counters counters() const noexcept { return phys_.stats.total(); }
+    [[nodiscard]] pin_counters counters(unsigned node) const noexcept { return phys_.stats.of(node); }
+    [[nodiscard]] std::uint64_t free_pages() { return phys_.free_pages(); }
+
+private:
+    void fill_with_pattern(file& f) {
+        std::lock_guard guard(f.lock);
+        for (std::uint64_t k = 0; k < f.pages(); ++k) {
+            const auto value = static_cast<unsigned char>((k & 0x7f) + 1);
+            const std::uint64_t rest = f.size - (k << page_shift);
+            const std::uint64_t n = rest < page_size ? rest : page_size;
+            if (f.is_shmem()) {
+                page* p = cache_add_locked(phys_, f, k);
+                if (!p) return;
+                phys_.data.fill(*p, phys_.number(p), value, 0, n);
+                p->set(pg::dirty);
+                phys_.lru_add(p);
+            } else {
+                auto& block = f.blocks[k];
+                for (std::uint64_t i = 0; i < n; ++i) block[i] = value;
+            }
+        }
+    }
+
+    physical<P> phys_;
+    std::mutex lock_;
+    pfn next_device_;
+    std::list<std::unique_ptr<file>> files_;
+    std::list<std::unique_ptr<task<P>>> tasks_;
+};
+
+}  // namespace pinfold::mm

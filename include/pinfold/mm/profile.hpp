@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSL-1.0
+// A profile is a bundle: every place where the two versions of the MM differ, as a named alias or constant. The
+// code is shared; it never asks which profile it runs in, only for the rule it is about. Derive from a profile to
+// change one rule. Source: spec 00 §4.
+#pragma once
+
+#include "../pinfold.hpp"
+#include "entry.hpp"
+#include "error.hpp"
+#include "frame.hpp"
+#include "ledger.hpp"
+#include "memmap.hpp"
+
+namespace pinfold::mm {
+
+/// The points of the lockless walk at which another actor may act. Source: spec 05 §6.
+enum class race_point : unsigned char {
+    before_walk,        ///< RP-0
+    entry_read,         ///< RP-1: after reading E, before resolving the head
+    head_resolved,      ///< RP-2: before the speculative add
+    added,              ///< RP-3: before the head re-check
+    head_checked,       ///< RP-4: before the entry re-check
+    entry_checked,      ///< RP-5: before the slot is published
+    between_entries,    ///< RP-6
+    after_walk,         ///< RP-7: before the write_protect_seq check
+    before_fallback,    ///< RP-8: between fast result and slow path
+};
+struct no_races {
+    static void at(race_point) noexcept {}
+};
+
+template <class P>
+class entry_points_2019;
+template <class P>
+class entry_points_6_12;
+
+/// What both profiles share by default; tests replace single aliases.
+struct profile_defaults {
+    using memmap = flat_memmap;
+    using ledger = no_ledger;
+    using races = no_races;
+    static constexpr bool p4d_folded = true;
+    static constexpr bool poisons_freed = false;  ///< overwrite the contents of freed frames
+    static constexpr int longterm_retries = 10;   ///< bound of spec 06 §6's unbounded retry (INV-20)
+};
+
+/// The reviewed patch of November 2019 with every comment applied. Source: spec 08.
+struct foll_pin_2019 : profile_defaults {
+    static constexpr const char* name = "foll_pin_2019";
+    using pins = pinfold::overlay_pins<1024>;
+
+    // Counting
+    static constexpr bool zero_page_exempt = false;
+    static constexpr bool slow_grab_speculates = true;  ///< user_page_ref_inc in the slow path too
+    static constexpr bool slow_batches = false;         ///< one page per lookup when there is an array
+    static constexpr int refused_huge = err::efault;    ///< refused grab on a huge pmd, beside its own WARN
+    static constexpr bool warns_refused_huge = true;
+    static constexpr bool pfn_refuses_in_place = true;  ///< FP-PFN answers -EFAULT for GET and PIN itself
+    static constexpr bool touch_before_grab = true;     ///< FP-PMD-TRANS-HUGE step 4 before step 6
+
+    // Permissions
+    static constexpr bool anon_exclusive = false;       ///< AnonExclusive, unshare, exclusive-page rules
+    static constexpr bool cow_flag = true;              ///< forced writes by FOLL_COW and a dirty entry
+    static constexpr bool longterm_checks_first = false;  ///< VMA rules before pinning
+    static constexpr bool longterm_needs_pin = false;
+    static constexpr bool execute_only_keys = true;
+    static constexpr int signal_error = err::erestartsys;
+    static constexpr bool vma_errors_pass = false;      ///< false: every failed VMA check is -EFAULT
+
+    // Entry points
+    template <class P>
+    using entry_points = entry_points_2019<P>;
+    static constexpr bool reports_nothing_done = false;       ///< the locked loop answers an error where nothing was done
+    static constexpr int bad_pin_result = -err::einval;
+    static constexpr bool fast_pins_are_noted = false;  ///< has_pinned, write_protect_seq
+    static constexpr bool fast_asks_folio = false;      ///< gup_fast_folio_allowed
+};
+
+/// Linux 6.12. Source: spec 10 wins where another file differs.
+struct linux_6_12 : profile_defaults {
+    static constexpr const char* name = "linux_6_12";
+    using pins = pinfold::hybrid_pins<large_folio{}, 1024>;
+
+    static constexpr bool zero_page_exempt = true;
+    static constexpr bool slow_grab_speculates = false;
+    static constexpr bool slow_batches = true;
+    static constexpr int refused_huge = err::enomem;
+    static constexpr bool warns_refused_huge = false;
+    static constexpr bool pfn_refuses_in_place = false;
+    static constexpr bool touch_before_grab = false;
+
+    static constexpr bool anon_exclusive = true;
+    static constexpr bool cow_flag = false;
+    static constexpr bool longterm_checks_first = true;
+    static constexpr bool longterm_needs_pin = true;
+    static constexpr bool execute_only_keys = true;
+    static constexpr int signal_error = err::eintr;
+    static constexpr bool vma_errors_pass = true;
+
+    template <class P>
+    using entry_points = entry_points_6_12<P>;
+    static constexpr bool reports_nothing_done = true;
+    static constexpr int bad_pin_result = 0;
+    static constexpr bool fast_pins_are_noted = true;
+    static constexpr bool fast_asks_folio = true;
+};
+
+}  // namespace pinfold::mm

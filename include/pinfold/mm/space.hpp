@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+// One address space (an "mm"): a balanced tree of VMAs, the page tables, the mmap lock, and what a pin leaves
+// behind in it. Finding, splitting and merging cost O(log n). Source: spec 07 §3.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "file.hpp"
+#include "rmap.hpp"
+#include "table.hpp"
+#include "vma.hpp"
+
+namespace pinfold::mm {
+
+/// What VMAs may know of their space without knowing its profile.
+class space_base {
+public:
+    std::shared_mutex mmap_lock;
+    word32 has_pinned;            ///< never cleared (spec 05 §7)
+    word64 write_protect_seq;     ///< odd while fork write-protects (spec 05 §6)
+    word32 fatal_signal;
+};
+
+template <class P>
+class space : public space_base {
+public:
+    using page = frame<P>;
+    using place = typename page_tables<P>::place;
+    using geo = geometry<P::p4d_folded>;
+    using tree = std::map<vaddr, vma>;
+
+    explicit space(physical<P>& p) : phys(p), tables(p) {}
+
+    physical<P>& phys;
+    page_tables<P> tables;
+    page* huge_zero = nullptr;    ///< this mm's reference on the huge zero folio, once it used it
+    spin_lock anon_lock;          ///< which thread gives a VMA its anon_rmap
+
+    [[nodiscard]] tree& vmas() noexcept { return vmas_; }
+    [[nodiscard]] const tree& vmas() const noexcept { return vmas_; }
+
+    // Everything below. Requires: the mmap lock, for writing where it changes the tree.
+
+    /// Returns: the VMA that holds `a`, or null. Complexity: O(log n).
+    [[nodiscard]] vma* find(vaddr a) noexcept {
+        auto it = vmas_.upper_bound(a);
+        if (it == vmas_.begin()) return nullptr;
+        --it;
+        return a < it->second.end ? &it->second : nullptr;
+    }
+    /// Returns: the first VMA that ends above `a`, or null.
+    [[nodiscard]] vma* find_next(vaddr a) noexcept {
+        if (vma* v = find(a)) return v;
+        const auto it = vmas_.lower_bound(a);
+        return it == vmas_.end() ? nullptr : &it->second;
+    }
+    [[nodiscard]] bool is_free(vaddr a, std::uint64_t len) noexcept {
+        const vma* v = find_next(a);
+        return !v || v->start >= a + len;
+    }
+    /// Returns: a free range, at or above the place where the last search ended; 0 when there is none.
+    [[nodiscard]] vaddr find_free(std::uint64_t len, std::uint64_t align) noexcept {
+        for (int round = 0; round < 2; ++round) {
+            vaddr a = align_up(round == 0 ? search_from_ : lowest, align);
+            while (a + len <= geo::user_end && a + len > a) {
+                const vma* v = find_next(a);
+                if (!v || v->start >= a + len) {
+                    search_from_ = a + len;
+                    return a;
+                }
+                a = align_up(v->end, align);
+            }
+        }
+        return 0;
+    }
+
+    /// Effects: a VMA as `like` says, in a free range; grown onto a neighbour where nothing tells them apart.
+    vma& insert(const vma& like) {
+        auto [it, fresh] = vmas_.try_emplace(like.start);
+        vma& v = it->second;
+        v.start = like.start;
+        v.end = like.end;
+        v.flags = like.flags;
+        v.pgoff = like.pgoff;
+        v.kind = like.kind;
+        v.keyed = like.keyed;
+        v.node = like.node;
+        v.source = like.source;
+        v.owner = this;
+        if (v.source) {
+            std::lock_guard guard(v.source->lock);
+            v.source->attach(v);
+        }
+        if (anon_rmap* a = like.anon()) a->attach(v);
+        return merge(it);
+    }
+
+    /// Effects: `at` becomes a border. Requires: at lies inside a VMA or nowhere; page aligned.
+    void split_at(vaddr at) {
+        vma* low = find(at);
+        if (!low || low->start == at) return;
+        vma upper;
+        upper.start = at;
+        upper.end = low->end;
+        upper.flags = low->flags;
+        upper.pgoff = low->page_offset(at);
+        upper.kind = low->kind;
+        upper.keyed = low->keyed;
+        upper.node = low->node;
+        upper.source = low->source;
+        anon_rmap* a = low->anon();
+        set_bounds(*low, low->start, at, low->pgoff);
+        upper.anon_.store(reinterpret_cast<std::intptr_t>(a));
+        insert_unmerged(upper);
+    }
+
+    /// Effects: changes flags of [from, to) and merges. Requires: no hole in the range is touched.
+    template <class Change>
+    void update(vaddr from, vaddr to, Change change) {
+        split_at(from);
+        split_at(to);
+        for (auto it = vmas_.lower_bound(from); it != vmas_.end() && it->second.start < to; ++it) change(it->second);
+        auto it = vmas_.lower_bound(from);
+        while (it != vmas_.end() && it->second.start <= to) {
+            const vaddr next = it->second.end;
+            merge(it);
+            it = vmas_.lower_bound(next);
+        }
+    }
+
+    /// Effects: takes one VMA out of the tree, its rmaps and its file. Requires: its entries are gone.
+    void erase(vma& v) {
+        anon_rmap::detach(v);
+        if (v.source) {
+            std::lock_guard guard(v.source->lock);
+            v.source->detach(v);
+        }
+        vmas_.erase(v.start);
+    }
+
+    /// Returns: the anon-rmap object of v, made or shared with a neighbour it could merge with. Requires: the mmap
+    /// lock for reading.
+    anon_rmap& anon_of(vma& v) {
+        if (anon_rmap* a = v.anon()) return *a;
+        std::lock_guard guard(anon_lock);
+        if (anon_rmap* a = v.anon()) return *a;
+        anon_rmap* a = nullptr;
+        auto it = vmas_.find(v.start);
+        if (it != vmas_.begin() && may_merge(std::prev(it)->second, v)) a = std::prev(it)->second.anon();
+        if (!a && std::next(it) != vmas_.end() && may_merge(v, std::next(it)->second)) a = std::next(it)->second.anon();
+        if (!a) a = new anon_rmap;
+        a->attach(v);
+        return *a;
+    }
+
+private:
+    static constexpr vaddr lowest = vaddr{1} << 28;
+
+    static bool may_merge(const vma& a, const vma& b) noexcept {
+        return a.end == b.start && a.flags == b.flags && a.kind == b.kind && a.source == b.source &&
+               a.node == b.node && a.keyed == b.keyed && a.kind != vma_kind::driver &&
+               a.pgoff + a.pages() == b.pgoff && (!a.anon() || !b.anon() || a.anon() == b.anon());
+    }
+    void insert_unmerged(const vma& like) {
+        const bool before = merging_;
+        merging_ = false;
+        insert(like);
+        merging_ = before;
+    }
+    /// The bounds are read by rmap walks of other spaces: changed under the locks those walks hold.
+    static void set_bounds(vma& v, vaddr start, vaddr end, std::uint64_t pgoff) {
+        auto change = [&] {
+            v.start = start;
+            v.end = end;
+            v.pgoff = pgoff;
+        };
+        std::unique_lock<std::mutex> file_guard;
+        if (v.source) file_guard = std::unique_lock(v.source->lock);
+        if (anon_rmap* a = v.anon()) {
+            std::lock_guard guard(a->lock);
+            change();
+        } else {
+            change();
+        }
+    }
+    vma& merge(typename tree::iterator it) {
+        if (!merging_) return it->second;
+        if (const auto next = std::next(it); next != vmas_.end() && may_merge(it->second, next->second)) {
+            absorb(it->second, next->second);
+        }
+        if (it != vmas_.begin()) {
+            const auto prev = std::prev(it);
+            if (may_merge(prev->second, it->second)) {
+                absorb(prev->second, it->second);
+                return prev->second;
+            }
+        }
+        return it->second;
+    }
+    void absorb(vma& low, vma& high) {
+        if (!low.anon() && high.anon()) high.anon()->attach(low);
+        const vaddr end = high.end;
+        erase(high);
+        set_bounds(low, low.start, end, low.pgoff);
+    }
+
+    tree vmas_;
+    vaddr search_from_ = lowest;
+    bool merging_ = true;
+};
+
+}  // namespace pinfold::mm

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+// Huge pmd entries: when a fault may make one, and splitting the *entry* into 512 ptes, which can always be done,
+// pinned or not. Source: spec 02 §6 §8, spec 10 §12.
+#pragma once
+
+#include "space.hpp"
+
+namespace pinfold::mm {
+
+/// Returns: the page an entry maps and counts; null for special, devmap and non-leaf entries.
+template <class P>
+[[nodiscard]] frame<P>* normal_page(const physical<P>& phys, entry e) noexcept {
+    if (!e.is_leaf() || e.has(eb::special) || e.has(eb::devmap)) return nullptr;
+    return phys.at(e.number());
+}
+
+/// Returns: whether a fault at `a` may map an anonymous huge page.
+template <class P>
+[[nodiscard]] bool thp_suitable(const space<P>& mm, const vma& v, vaddr a) noexcept {
+    if (mm.phys.thp == thp_mode::never || v.has(vm::nohugepage)) return false;
+    if (mm.phys.thp == thp_mode::madvise && !v.has(vm::hugepage)) return false;
+    const vaddr begin = align_down(a, pmd_size);
+    return begin >= v.start && begin + pmd_size <= v.end;
+}
+
+/// Returns: whether a split keeps the memory mapped. A huge entry of a file is dropped instead and faulted again.
+template <class P>
+[[nodiscard]] bool splits_to_ptes(space<P>& mm, entry e) noexcept {
+    const frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
+    return head->is_anon() || mm.phys.is_huge_zero(head);
+}
+
+/// Effects: one anonymous pmd, or the huge zero pmd, becomes a table of 512 ptes with the pmd's bits. One
+/// reference and one mapping become 512; the exclusive mark goes to every sub-page.
+/// Requires: the pmd lock; the entry is such a leaf. Source: spec 02 §6, spec 10 §2.
+template <class P>
+void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
+    physical<P>& phys = mm.phys;
+    const entry e = at.slot->take();
+    frame<P>* head = phys.at(e.number());
+    frame<P>* table = mm.tables.withdraw(at.table);
+    entry_slot* pte = mm.tables.slots(table);
+    if (phys.is_huge_zero(head)) {
+        const entry zero = entry::leaf(phys.number(phys.zero_page()), entry::bit(eb::special));
+        for (std::size_t i = 0; i < table_entries; ++i) pte[i].set(zero);
+    } else {
+        phys.hold(head, holder::entry, pages_per_pmd - 1);
+        if (e.has(eb::dirty)) head->set(pg::dirty);
+        const bool exclusive = head->is(pg::exclusive);
+        for (std::uint64_t i = 0; i < pages_per_pmd; ++i) {
+            frame<P>* sub = phys.nth(head, i);
+            if (exclusive && i != 0) sub->set(pg::exclusive);
+            sub->mapcount.adjust(1);
+            pte[i].set(e.at(e.number() + i));
+        }
+        head->large.adjust(pages_per_pmd - 1);
+        head->entire.adjust(-1);
+    }
+    at.slot->set(entry::table(phys.number(table)));
+}
+
+/// Effects: splits the huge entry at `a`, if it is one that can be. Requires: the mmap lock.
+template <class P>
+void split_pmd_entry(space<P>& mm, vaddr a) {
+    const auto at = mm.tables.find(a, level::pmd);
+    if (!at.reached(level::pmd)) return;
+    word_guard lock(at.lock());
+    const entry e = at.slot->read();
+    if (e.is_leaf() && splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+}
+
+}  // namespace pinfold::mm

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+// One mapping of an address space: its range, flags and what is behind it. Source: spec 07 §3.
+#pragma once
+
+#include <cstdint>
+
+#include "geometry.hpp"
+#include "lock.hpp"
+
+namespace pinfold::mm {
+
+class file;
+class anon_rmap;
+class space_base;
+
+/// VM_* flags.
+namespace vm {
+inline constexpr std::uint64_t read = 1U << 0, write = 1U << 1, exec = 1U << 2, shared = 1U << 3, mayread = 1U << 4,
+                               maywrite = 1U << 5, mayexec = 1U << 6, mayshare = 1U << 7, growsdown = 1U << 8,
+                               pfnmap = 1U << 9, io = 1U << 10, mixedmap = 1U << 11, locked = 1U << 12,
+                               lockonfault = 1U << 13, hugetlb = 1U << 14, hugepage = 1U << 15,
+                               nohugepage = 1U << 16, dontcopy = 1U << 17, wipeonfork = 1U << 18,
+                               noreserve = 1U << 19, mergeable = 1U << 20, uffd_missing = 1U << 21,
+                               uffd_wp = 1U << 22, shadow_stack = 1U << 23, soft_dirty = 1U << 24;
+inline constexpr std::uint64_t access = read | write | exec;
+}  // namespace vm
+
+enum class vma_kind : unsigned char { anon, file, shmem, hugetlb, fsdax, devdax, driver, secretmem, gate };
+
+struct vma {
+    vaddr start = 0;
+    vaddr end = 0;
+    std::uint64_t flags = 0;
+    std::uint64_t pgoff = 0;  ///< page offset of `start` in the file; anonymous: in its own numbering
+    vma_kind kind = vma_kind::anon;
+    bool keyed = false;       ///< execute-only: a protection key denies data access
+    signed char node = -1;    ///< mbind
+    file* source = nullptr;
+    space_base* owner = nullptr;
+    atomic_word<std::intptr_t> anon_;  ///< anon_rmap*, once it had an anonymous page
+    vma* anon_next = nullptr;          ///< neighbours in the anon_rmap's list
+    vma* anon_prev = nullptr;
+    vma* file_next = nullptr;          ///< neighbours in the file's list
+    vma* file_prev = nullptr;
+
+    [[nodiscard]] anon_rmap* anon() const noexcept { return reinterpret_cast<anon_rmap*>(anon_.load_acquire()); }
+    [[nodiscard]] bool has(std::uint64_t f) const noexcept { return (flags & f) != 0; }
+    [[nodiscard]] bool holds(vaddr a) const noexcept { return a >= start && a < end; }
+    [[nodiscard]] std::uint64_t pages() const noexcept { return (end - start) >> page_shift; }
+    [[nodiscard]] std::uint64_t page_offset(vaddr a) const noexcept { return pgoff + ((a - start) >> page_shift); }
+    [[nodiscard]] vaddr address_of(std::uint64_t offset) const noexcept {
+        return start + ((offset - pgoff) << page_shift);
+    }
+
+    [[nodiscard]] bool is_anonymous() const noexcept { return kind == vma_kind::anon; }
+    /// A private mapping that could be written: pages in it are copied on write (spec 07 §3).
+    [[nodiscard]] bool is_cow() const noexcept { return (flags & (vm::shared | vm::maywrite)) == vm::maywrite; }
+    [[nodiscard]] bool is_accessible() const noexcept { return has(vm::access); }
+    /// Writes must be told to a filesystem before they happen (page_mkwrite).
+    [[nodiscard]] bool tracks_dirty() const noexcept {
+        return kind == vma_kind::file && has(vm::shared) && has(vm::write);
+    }
+};
+
+}  // namespace pinfold::mm

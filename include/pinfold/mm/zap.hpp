@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+// Taking entries away from a range: mapcounts at once, counts after the range is flushed, so that nobody frees a
+// page an entry still shows. Source: spec 07 B17.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "space.hpp"
+#include "thp.hpp"
+
+namespace pinfold::mm {
+
+/// What a range of cleared entries still owes.
+template <class P>
+class zap_gather {
+public:
+    explicit zap_gather(space<P>& mm) : mm_(mm) {}
+    zap_gather(const zap_gather&) = delete;
+    zap_gather& operator=(const zap_gather&) = delete;
+    ~zap_gather() { flush(); }
+
+    void add(frame<P>* head, bool was_dirty) {
+        if (was_dirty && !head->is_anon() && head->mapping.load() != 0) head->set(pg::dirty);
+        pages_.push_back(head);
+        if (pages_.size() == pages_.capacity()) flush();
+    }
+    void flush() {
+        word64::full_fence();  // the flush: whoever reads a count now sees the entries gone (spec 01 §3, A2)
+        for (std::size_t i = 0; i < pages_.size();) {
+            std::size_t n = 1;
+            while (i + n < pages_.size() && pages_[i + n] == pages_[i]) ++n;
+            mm_.phys.drop(pages_[i], holder::entry, n);
+            i += n;
+        }
+        pages_.clear();
+        if (pages_.capacity() == 0) pages_.reserve(512);
+    }
+
+private:
+    space<P>& mm_;
+    std::vector<frame<P>*> pages_;
+};
+
+/// Clears one pte. Requires: its lock.
+template <class P>
+void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
+    const entry e = slot.take();
+    if (!e.is_leaf()) return;
+    frame<P>* page = normal_page(mm.phys, e);
+    if (!page) return;
+    frame<P>* head = mm.phys.head(page);
+    unmap_pte(page, head);
+    gather.add(head, e.has(eb::dirty));
+}
+
+/// Clears a whole huge pmd. Requires: its lock.
+template <class P>
+void zap_pmd(space<P>& mm, const typename space<P>::place& at, zap_gather<P>& gather) {
+    const entry e = at.slot->take();
+    if (!e.is_leaf()) return;
+    frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
+    const bool zero = mm.phys.is_huge_zero(head);
+    if (head->is_anon() || zero) mm.tables.free_now(mm.tables.withdraw(at.table));
+    if (zero) return;
+    unmap_huge(head);
+    gather.add(head, e.has(eb::dirty));
+}
+
+/// Effects: clears every entry of v in [from, to). Huge entries that are only partly covered are split, or, if
+/// they map a file, dropped whole. Requires: the mmap lock.
+template <class P>
+void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
+    using geo = geometry<P::p4d_folded>;
+    zap_gather<P> gather(mm);
+    for (vaddr a = from; a < to;) {
+        auto at = mm.tables.find(a, level::pte);
+        if (at.at == level::pmd && at.slot->read().is_leaf()) {
+            const vaddr begin = align_down(a, pmd_size);
+            word_guard lock(at.lock());
+            const entry e = at.slot->read();
+            if (e.is_leaf()) {
+                if ((begin >= from && begin + pmd_size <= to) || !splits_to_ptes(mm, e)) {
+                    zap_pmd(mm, at, gather);
+                    a = begin + pmd_size;
+                    continue;
+                }
+                split_pmd_locked(mm, at, begin);
+            }
+            continue;
+        }
+        if (at.at != level::pte) {  // nothing below: on to the next entry of that level
+            a = align_down(a, geo::span(at.at)) + geo::span(at.at);
+            continue;
+        }
+        const vaddr stop = std::min<vaddr>(to, align_down(a, pmd_size) + pmd_size);
+        word_guard lock(at.lock());
+        for (; a < stop; a += page_size, ++at.slot) zap_pte(mm, *at.slot, gather);
+    }
+    (void)v;
+}
+
+}  // namespace pinfold::mm
