@@ -85,7 +85,10 @@ public:
     /// grabs under a page-table lock. Fails when: the word is zero or negative; nothing is changed then. The
     /// overflow policies saturate and unchecked_overflow do not look: there it is get() with the batch checked.
     /// Source: spec 01 §2.2 try_grab_folio.
-    PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1) noexcept { return try_held<false>(n, 1); }
+    template <class Undo = detail::release_at_zero>
+    PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1, Undo undo = {}) noexcept {
+        return try_held<false>(n, 1, undo);
+    }
 
     /// Effects: gives n references back. Returns: zero when this thread killed the head: it alone may free it.
     /// Synchronises: acquire and release: all accesses under other references happen before the caller's free.
@@ -107,7 +110,7 @@ public:
         return try_units<true>(n, traits::pin_unit, undo);
     }
 
-    /// As get, for n pins.
+    /// As get, for n pins. Requires also: pins are not blocked, nor being blocked.
     PINFOLD_DETAIL_HOT void pin(std::uint64_t n = 1, bool large = false) noexcept
         requires traits::has_pins
     {
@@ -129,14 +132,14 @@ public:
     {
         if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
-                const outcome got = try_held<false>(n, 1);
+                const outcome got = try_held<false>(n, 1, undo);
                 if (!got) return got;
                 if (this->pin_word_.hold(units(n))) [[unlikely]]
-                    return refuse_exact(units(n), undo);
+                    return detail::refusal(refuse_exact(units(n), undo));
                 return {};
             }
         }
-        return try_held<true>(n, traits::pin_unit);
+        return try_held<true>(n, traits::pin_unit, undo);
     }
 
     /// Effects: gives n pins back; an exact count is lowered before the reference is dropped (spec 01 §2.3).
@@ -288,6 +291,19 @@ public:
         }
     }
 
+    /// As drop_units, for a caller that acts on the crossing: `crossed(crossing)` runs out of line, in one call.
+    template <class Crossed>
+    PINFOLD_DETAIL_HOT void drop_units_then(value_type u, Crossed crossed) noexcept {
+        if constexpr (traits::overflow == overflow_rule::saturate) {
+            if (const crossing reached = drop_units(u); reached != crossing::none) [[unlikely]]
+                crossed(reached);
+        } else {
+            PINFOLD_ASSERT(covers(refs_.load(), u));
+            if (refs_.drop(u)) [[unlikely]]
+                kill_then(crossed);
+        }
+    }
+
     /// As drop_units; returns idle when the word became exactly 1: at that value the count is stable, nobody else
     /// holds a reference (spec 03 §3).
     PINFOLD_DETAIL_HOT crossing drop_units_idle(value_type u) noexcept {
@@ -326,22 +342,26 @@ private:
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
-            return detail::refuse_batch<P>(refs_.load(), traits::batch_max(unit), n);
+            return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
         const auto u = static_cast<value_type>(n * unit);
         if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
                 const value_type seen = refs_.load();
                 if (seen < 0 && (IsPin || !traits::in_blocked_band(seen))) [[unlikely]]
-                    return detail::explain<P, IsPin>(seen, u);
+                    return detail::refusal(detail::explain<P, IsPin>(seen, u));
             }
-            if (refs_.grab(u)) [[unlikely]]
-                return refuse_and_undo<IsPin>(u, undo);
+            if (refs_.grab(u)) [[unlikely]] {
+                if constexpr (IsPin || !traits::can_block || traits::form == pin_form::exact)
+                    return detail::refusal(refuse_and_undo<IsPin>(u, undo));
+                else
+                    return refuse_and_undo<IsPin>(u, undo);
+            }
             return {};
         } else {
             value_type seen = refs_.load();
             for (;;) {
                 if (detail::refuses<P>(seen)) [[unlikely]] {
-                    if (IsPin || !traits::in_blocked_band(seen)) return detail::explain<P, IsPin>(seen, u);
+                    if (IsPin || !traits::in_blocked_band(seen)) return detail::refusal(detail::explain<P, IsPin>(seen, u));
                 }
                 const value_type now = detail::raised<P>(seen, u);
                 if (refs_.swap_if_weak(seen, now)) [[likely]] {
@@ -369,7 +389,7 @@ private:
         if (!got) [[unlikely]]
             return got;
         if (this->pin_word_.grab(units(n))) [[unlikely]]
-            return refuse_exact(units(n), undo);
+            return detail::refusal(refuse_exact(units(n), undo));
         return {};
     }
 
@@ -393,30 +413,42 @@ private:
             detail::hold_saturating<P>(refs_, u);
         } else {
             if (refs_.hold(u)) [[unlikely]]
-                detail::held_negative<P>(refs_.load(), u);
+                held_negative(u);
         }
     }
 
-    template <bool IsPin>
-    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit) noexcept {
+    // Cold sides read the word themselves: its address is then no part of the hot path.
+    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_.load(), u); }
+    PINFOLD_DETAIL_COLD outcome refuse_batch(std::uint64_t n, std::uint64_t limit) noexcept {
+        return detail::refuse_batch<P>(refs_.load(), limit, n);
+    }
+
+    template <bool IsPin, class Undo>
+    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
-            return detail::refuse_batch<P>(refs_.load(), traits::batch_max(unit), n);
+            return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
         const auto u = static_cast<value_type>(n * unit);
         if constexpr (traits::overflow == overflow_rule::unchecked || traits::overflow == overflow_rule::saturate) {
             hold_units(u);
         } else {
             const value_type seen = refs_.load();
             if (seen <= 0) [[unlikely]] {
-                if (IsPin || !traits::in_blocked_band(seen)) return detail::explain_held<P>(seen, u);
+                if (IsPin || !traits::in_blocked_band(seen)) return detail::refusal(detail::explain_held<P>(seen, u));
             }
-            if constexpr (traits::optimistic && IsPin) {
-                // A blocked word is positive and turns negative with one more pin.
-                if (traits::in_blocked_band(seen)) [[unlikely]]
-                    return {errc::pins_blocked, crossing::none};
-            }
-            refs_.adjust(u);
+            if (refs_.hold(u)) [[unlikely]]
+                return held_crossed<IsPin>(u, undo);
         }
         return {};
+    }
+
+    /// A grab under evidence made the word negative. Under sticky_dead that refuses it (I6); under zero_is_dead the
+    /// add that crosses the limit stands, as in Linux. Pins that were blocked since the look are refused by both.
+    template <bool IsPin, class Undo>
+    PINFOLD_DETAIL_COLD outcome held_crossed(value_type u, Undo undo) noexcept {
+        const bool blocked = traits::in_blocked_band(detail::wrap_sub(refs_.load(), u));
+        if (blocked && IsPin) return {errc::pins_blocked, undo(*this, u)};
+        if (blocked || !traits::optimistic) return {};
+        return refuse_and_undo<IsPin>(u, undo);
     }
 
     /// I1: zero is not dead; one thread wins the step from zero to dead, and a grab that came first revives.
@@ -427,6 +459,11 @@ private:
         } else {
             return crossing::zero;
         }
+    }
+
+    template <class Crossed>
+    PINFOLD_DETAIL_COLD void kill_then(Crossed crossed) noexcept {
+        if (const crossing reached = kill(); reached != crossing::none) crossed(reached);
     }
 
     word refs_;

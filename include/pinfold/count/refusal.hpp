@@ -32,6 +32,13 @@ PINFOLD_DETAIL_COLD inline void warn_negative(typename count_traits<P>::value_ty
     P::warnings::negative(limit, used, needed);
 }
 
+/// Tells the compiler what the caller of an out-of-line refusal knows: it is one. Then nothing of the granted path
+/// has to be kept across the call.
+PINFOLD_DETAIL_HOT constexpr outcome refusal(outcome why) noexcept {
+    if (why) __builtin_unreachable();
+    return why;
+}
+
 /// A batch whose product leaves the word: nothing was added (DEF-18).
 template <class P>
 PINFOLD_DETAIL_COLD inline outcome refuse_batch(typename count_traits<P>::value_type seen, std::uint64_t limit,

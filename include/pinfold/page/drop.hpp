@@ -64,13 +64,13 @@ struct dropper {
 
     template <class Page, class Count>
     PINFOLD_DETAIL_HOT static void drop(Page* head, Count& c, typename Count::value_type units) noexcept {
-        crossing reached = crossing::none;
-        if constexpr (hooks::at_one != 0)
-            reached = c.drop_units_idle(units);
-        else
-            reached = c.drop_units(units);
-        if (reached != crossing::none) [[unlikely]]
-            fire_crossing<hooks>(head, reached);
+        if constexpr (hooks::at_one != 0) {
+            const crossing reached = c.drop_units_idle(units);
+            if (reached != crossing::none) [[unlikely]]
+                fire_crossing<hooks>(head, reached);
+        } else {
+            c.drop_units_then(units, [head](crossing reached) noexcept { fire_crossing<hooks>(head, reached); });
+        }
     }
 };
 

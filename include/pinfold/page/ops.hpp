@@ -27,7 +27,9 @@ struct reference_hold {
     template <class C, class U>
     PINFOLD_DETAIL_HOT static outcome try_grab(C& c, Page&, std::uint64_t n, U u) noexcept { return c.try_get(n, u); }
     template <class C, class U>
-    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page&, std::uint64_t n, U) noexcept { return c.try_get_held(n); }
+    PINFOLD_DETAIL_HOT static outcome try_held(C& c, Page&, std::uint64_t n, U undo) noexcept {
+        return c.try_get_held(n, undo);
+    }
     template <class C>
     PINFOLD_DETAIL_HOT static void grab(C& c, Page&, std::uint64_t n) noexcept { c.get(n); }
     template <class C>
