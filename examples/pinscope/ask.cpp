@@ -42,6 +42,10 @@ public:
             (s.present ? a.asked : a.probes) += pages;
             changed = ask(q, s, pages, a) || changed;
         }
+        // Only now: a fault on one page of a file may map cached neighbours, also in stretches asked before.
+        for (const auto& s : stretches_)
+            if (!s.present)
+                model_.discard(region_, s.first, s.pages);
         if (changed) {
             // A pin broke copy-on-write or the like: the next question gets the process as it was.
             model_.tear_down(region_);
@@ -54,13 +58,13 @@ private:
     /// Returns: whether present pages were replaced.
     bool ask(question q, const stretch& s, u64 pages, answer& a) {
         auto& pinned = s.present ? a.pinned : a.probes_pinned;
-        u64 faults = 0;
+        bool changed = false;
         for (u64 done = 0; done < pages;) {
             const auto result = model_.pin(q, s.first + done, std::min(pages - done, most_at_once));
             model_.unpin();
             pinned += result.pinned;
             a.units += result.units;
-            faults += result.faults;
+            changed = changed || result.changed;
             for (const auto& p : result.paths)
                 a.used(p.id, p.pages);
             done += result.pinned;
@@ -70,9 +74,7 @@ private:
                 done += refused;
             }
         }
-        if (!s.present && faults != 0)
-            model_.discard(region_, s.first, s.pages);
-        return s.present && faults != 0;
+        return s.present && changed;
     }
 
     const region& region_;

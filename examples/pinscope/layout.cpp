@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 namespace pinscope {
 
@@ -38,11 +39,31 @@ outcome block::outcome(const report& what) const {
 
 std::vector<block> blocks(const report& what, std::size_t limit) {
     const auto& regions = what.process.regions;
-    const auto each = std::max<std::size_t>(1, (regions.size() + limit - 1) / limit);
+    const auto count = regions.size();
+    std::vector<bool> alone(count, count <= limit);
+    std::size_t together = 1;
+    if (count > limit) {
+        // The largest keep a block of their own, the many small ones between them share: n stretches of shared ones
+        // waste less than n blocks, of which there is one more than there are large regions.
+        const auto large = limit / 4;
+        std::vector<std::size_t> order(count);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return regions[a].size() > regions[b].size(); });
+        for (std::size_t i = 0; i < large; ++i)
+            alone[order[i]] = true;
+        const auto shares = limit - std::min(limit - 1, 2 * large + 1);
+        together = (count - large + shares - 1) / shares;
+    }
+
     std::vector<block> result;
-    for (std::size_t i = 0; i < regions.size(); i += each)
-        result.push_back({i, std::min(i + each, regions.size()),
-                          i == 0 ? 0 : regions[i].begin - regions[i - 1].end});
+    for (std::size_t i = 0; i < count;) {
+        auto end = i + 1;
+        while (!alone[i] && end < count && !alone[end] && end - i < together)
+            ++end;
+        result.push_back({i, end, i == 0 ? 0 : regions[i].begin - regions[i - 1].end});
+        i = end;
+    }
     return result;
 }
 

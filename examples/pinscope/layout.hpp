@@ -23,7 +23,8 @@ struct block {
     [[nodiscard]] pinscope::outcome outcome(const report& what) const;
 };
 
-/// Returns: at most `limit` blocks that cover all regions in order, neighbours put together evenly.
+/// Returns: at most `limit` blocks that cover all regions in order. When neighbours must share one, the largest
+/// regions do not. Requires: limit > 0.
 [[nodiscard]] std::vector<block> blocks(const report& what, std::size_t limit);
 
 /// Gaps from here on are marked with their size.

@@ -19,7 +19,7 @@ struct pin_result {
     std::string rule;   ///< why, one sentence
     bool everywhere = false; ///< the reason holds for the whole region
     u64 units = 0;      ///< added to count words
-    u64 faults = 0;     ///< page faults it took
+    bool changed = false; ///< pages were faulted in or replaced by copies
     std::vector<path_use> paths;
 };
 
@@ -37,8 +37,7 @@ public:
     virtual void unpin() = 0;
     /// Effects: drops pages that were faulted in, so that they are absent again.
     virtual void discard(const region& r, u64 first, u64 pages) = 0;
-    /// Returns: the sum of the count words behind all present pages of the region, every page's head counted once
-    /// per page.
+    /// Returns: the sum of the count words behind all present pages of the region, a head counted once per page.
     [[nodiscard]] virtual u64 count_words(const region& r) = 0;
     /// Effects: writes the machine's pin statistics to `b`.
     virtual void read_counters(balance& b) = 0;

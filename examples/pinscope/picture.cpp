@@ -65,7 +65,7 @@ public:
 
     void add(const item& next, const report& what) {
         if (!next.gap.empty()) {
-            put_text(numbers_, next.gap, next.cells);
+            put_text(numbers_, next.gap);
             const auto left = (next.cells - 1) / 2;
             for (auto& row : rows_)
                 row += std::string(left, ' ') + gap_line.painted(style_) +
@@ -92,7 +92,7 @@ private:
 
     void add_block(const item& next, const report& what) {
         const auto cells = next.cells - 1; // the last column keeps it apart from the next one
-        put_text(numbers_, std::to_string(next.what.first + 1), next.cells);
+        put_text(numbers_, std::to_string(next.what.first + 1));
         if (next.what.single()) {
             const auto& r = what.process.regions[next.what.first];
             for (std::size_t c = 0; c < cells; ++c) {
@@ -109,13 +109,12 @@ private:
             rows_[p + 1] += glyph_of(next.what.verdict(what, p)).painted(style_, cells) + " ";
     }
 
-    /// Writes `text` where the item begins, if the one before has left room.
-    void put_text(std::string& line, const std::string& text, std::size_t cells) const {
-        line.resize(std::max(line.size(), used_), ' ');
-        const bool room = line.size() == used_ && (line.empty() || line.back() == ' ');
-        if (room && text.size() <= cells)
-            line += text;
-        line.resize(std::max(line.size(), used_ + cells), ' ');
+    /// Writes `text` where the item begins, if those before have left room; it may reach over those behind.
+    void put_text(std::string& line, const std::string& text) const {
+        if (line.size() < used_)
+            line.resize(used_, ' ');
+        if (line.size() == used_ && label_width + used_ + text.size() <= style_.width)
+            line += text + " ";
     }
 
     style style_;
@@ -152,7 +151,7 @@ std::vector<item> items_of(const report& what, const style& s) {
 std::string legend(const style& s) {
     const auto entry = [&](const glyph& g, const char* text) { return g.painted(s) + " " + text; };
     std::string out = entry(glyph_of(verdict::granted), "granted") + "   " +
-                      entry(glyph_of(verdict::partly), "for some of its pages") + "   " +
+                      entry(glyph_of(verdict::partly), "for a part") + "   " +
                       entry(glyph_of(verdict::refused), "refused") + "\n";
     out += "present: " + entry(present_all, "in memory") + ", " + entry(present_some, "some of it") +
            ", blank: none\n";

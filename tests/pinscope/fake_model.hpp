@@ -28,7 +28,7 @@ public:
         result.paths = {{q.fast ? "PTE/F" : "FP-PTE", pages}};
         for (const auto& run : r.runs)
             if (run.first <= first && first < run.first + run.pages)
-                result.faults = !pinscope::is_present(run.what) || (q.write && run.what == pinscope::presence::zero);
+                result.changed = !pinscope::is_present(run.what) || (q.write && run.what == pinscope::presence::zero);
         acquired += pages;
         held += pages;
         return result;
