@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The predicate of exempt_if is asked with a page.
-// EXPECT: pinfold: `exempt` needs bool of(const Page&)
+// EXPECT: pinfold: `exempt` needs a noexcept bool of(const Page&)
 #include "client.hpp"
 
 struct frame;

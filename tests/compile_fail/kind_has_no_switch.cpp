@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // by_kind asks a switch first, so that machines without devices pay one load.
-// EXPECT: pinfold: by_kind needs Switch::on() and a predicate callable with `const Page&`, both returning bool
+// EXPECT: pinfold: by_kind needs Switch::on() and a noexcept predicate callable with `const Page&`, both returning bool
 #include "client.hpp"
 
 struct frame;
