@@ -8,7 +8,7 @@ namespace pinscope {
 
 namespace {
 
-constexpr u64 most_at_once = u64{1} << 16; ///< pages per call: bounds the page array, and units per count word
+constexpr u64 most_at_once = u64{1} << 16;  ///< pages per call: bounds the page array, and units per count word
 
 /// Pages that are asked for together: neighbouring runs that are all present, or one run that is not.
 struct stretch {
@@ -32,7 +32,10 @@ std::vector<stretch> stretches(const region& r) {
 class asker {
 public:
     asker(const region& r, model& m, bool fault_all)
-        : region_(r), model_(m), fault_all_(fault_all), stretches_(stretches(r)) {}
+        : region_(r),
+          model_(m),
+          fault_all_(fault_all),
+          stretches_(stretches(r)) {}
 
     answer ask(question q) {
         answer a;
@@ -44,8 +47,7 @@ public:
         }
         // Only now: a fault on one page of a file may map cached neighbours, also in stretches asked before.
         for (const auto& s : stretches_)
-            if (!s.present)
-                model_.discard(region_, s.first, s.pages);
+            if (!s.present) model_.discard(region_, s.first, s.pages);
         if (changed) {
             // A pin broke copy-on-write or the like: the next question gets the process as it was.
             model_.tear_down(region_);
@@ -90,7 +92,7 @@ u64 count_words(const process& p, model& m) {
     return sum;
 }
 
-} // namespace
+}  // namespace
 
 report ask(process p, model& m, bool fault_all, const progress_function& progress) {
     report result;
@@ -115,4 +117,4 @@ report ask(process p, model& m, bool fault_all, const progress_function& progres
     return result;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

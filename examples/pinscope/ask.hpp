@@ -12,4 +12,4 @@ namespace pinscope {
 /// `fault_all`: absent pages are all faulted in and asked; else one of each run.
 [[nodiscard]] report ask(process p, model& m, bool fault_all, const progress_function& progress);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "demo_space.hpp"
 
-#include <cstdlib>
-#include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cstdlib>
+#include <cstring>
 
 namespace pinscope {
 
@@ -29,22 +29,19 @@ int temporary_file(std::size_t size) {
     const char* directory = std::getenv("TMPDIR");
     std::string name = std::string(directory ? directory : "/tmp") + "/pinscope-demo-XXXXXX";
     const int file = ::mkstemp(name.data());
-    if (file < 0)
-        return -1;
+    if (file < 0) return -1;
     ::unlink(name.c_str());
-    if (::ftruncate(file, static_cast<off_t>(size)) == 0)
-        return file;
+    if (::ftruncate(file, static_cast<off_t>(size)) == 0) return file;
     ::close(file);
     return -1;
 }
 
-} // namespace
+}  // namespace
 
 char* demo_space::add(std::string label, std::size_t size, int protection, int flags, int file) {
     // A page that is nobody's between two regions keeps the kernel from merging them.
     void* hole = ::mmap(nullptr, size + 2 * page, PROT_NONE, own, -1, 0);
-    if (hole == MAP_FAILED)
-        return nullptr;
+    if (hole == MAP_FAILED) return nullptr;
     char* inner = static_cast<char*>(hole) + page;
     ::munmap(hole, page);
     ::munmap(inner + size, page);
@@ -57,12 +54,9 @@ char* demo_space::add(std::string label, std::size_t size, int protection, int f
 }
 
 demo_space::demo_space() {
-    if (char* a = add("demo: anonymous, all written", 64 * page, read_write, own))
-        write_pages(a, 64);
-    if (char* a = add("demo: anonymous, every 2nd page written", 64 * page, read_write, own))
-        write_pages(a, 64, 2);
-    if (char* a = add("demo: anonymous, only read (zero page)", 32 * page, read_write, own))
-        read_pages(a, 32);
+    if (char* a = add("demo: anonymous, all written", 64 * page, read_write, own)) write_pages(a, 64);
+    if (char* a = add("demo: anonymous, every 2nd page written", 64 * page, read_write, own)) write_pages(a, 64, 2);
+    if (char* a = add("demo: anonymous, only read (zero page)", 32 * page, read_write, own)) read_pages(a, 32);
     if (char* a = add("demo: written, then read-only", 16 * page, read_write, own)) {
         write_pages(a, 16);
         ::mprotect(a, 16 * page, PROT_READ);
@@ -79,13 +73,10 @@ demo_space::demo_space() {
     }
     add_huge();
 
-    if (char* a = add("demo: shared memory", 16 * page, read_write, MAP_SHARED | MAP_ANONYMOUS))
-        write_pages(a, 16);
+    if (char* a = add("demo: shared memory", 16 * page, read_write, MAP_SHARED | MAP_ANONYMOUS)) write_pages(a, 16);
     if (const int file = temporary_file(32 * page); file >= 0) {
-        if (char* a = add("demo: file, shared, writable", 32 * page, read_write, MAP_SHARED, file))
-            write_pages(a, 16);
-        if (char* a = add("demo: file, shared, read-only", 32 * page, PROT_READ, MAP_SHARED, file))
-            read_pages(a, 32);
+        if (char* a = add("demo: file, shared, writable", 32 * page, read_write, MAP_SHARED, file)) write_pages(a, 16);
+        if (char* a = add("demo: file, shared, read-only", 32 * page, PROT_READ, MAP_SHARED, file)) read_pages(a, 32);
         if (char* a = add("demo: file, private, partly written", 32 * page, read_write, MAP_PRIVATE, file)) {
             read_pages(a, 32);
             write_pages(a, 8);
@@ -104,8 +95,9 @@ void demo_space::add_huge() {
     }
     void* pool = ::mmap(nullptr, huge_size, read_write, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
     if (pool == MAP_FAILED) {
-        notes_.emplace_back("the demonstration has no hugetlb region: the huge page pool of this system is empty "
-                            "(sysctl vm.nr_hugepages=2 fills it).");
+        notes_.emplace_back(
+            "the demonstration has no hugetlb region: the huge page pool of this system is empty "
+            "(sysctl vm.nr_hugepages=2 fills it).");
         return;
     }
     std::memset(pool, 1, 1);
@@ -121,9 +113,8 @@ void demo_space::label(std::vector<region>& regions) const {
     for (auto& r : regions)
         for (const auto& p : parts_) {
             const auto begin = static_cast<u64>(reinterpret_cast<std::uintptr_t>(p.begin));
-            if (r.begin >= begin && r.end <= begin + p.size)
-                r.label = p.label;
+            if (r.begin >= begin && r.end <= begin + p.size) r.label = p.label;
         }
 }
 
-} // namespace pinscope
+}  // namespace pinscope

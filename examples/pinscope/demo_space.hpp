@@ -13,8 +13,8 @@ namespace pinscope {
 
 class demo_space {
 public:
-    demo_space();  ///< Effects: maps the regions. What the system does not offer is left out.
-    ~demo_space(); ///< Effects: unmaps them.
+    demo_space();   ///< Effects: maps the regions. What the system does not offer is left out.
+    ~demo_space();  ///< Effects: unmaps them.
     demo_space(const demo_space&) = delete;
     demo_space& operator=(const demo_space&) = delete;
 
@@ -36,4 +36,4 @@ private:
     std::vector<std::string> notes_;
 };
 
-} // namespace pinscope
+}  // namespace pinscope

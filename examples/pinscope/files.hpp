@@ -12,7 +12,7 @@ namespace pinscope {
 /// An open file, read only. Closed at the end.
 class input {
 public:
-    explicit input(const std::string& path); ///< Effects: opens; what went wrong is in error().
+    explicit input(const std::string& path);  ///< Effects: opens; what went wrong is in error().
     ~input();
     input(const input&) = delete;
     input& operator=(const input&) = delete;
@@ -35,4 +35,4 @@ private:
 /// does not let it: problem.
 void replace_file(const std::string& path, std::string_view contents);
 
-} // namespace pinscope
+}  // namespace pinscope

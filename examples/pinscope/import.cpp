@@ -20,7 +20,9 @@ namespace {
 class importer {
 public:
     importer(u64 pid, const import_source& from)
-        : from_(from), number_(std::to_string(pid)), directory_(from.proc + "/" + number_) {
+        : from_(from),
+          number_(std::to_string(pid)),
+          directory_(from.proc + "/" + number_) {
         result_.pid = pid;
     }
 
@@ -36,8 +38,7 @@ public:
         read_regions();
         if (result_.regions.empty()) {
             check_alive(before);
-            throw problem("process " + number_ + " (" + printable(before.command) +
-                          ") has no user address space");
+            throw problem("process " + number_ + " (" + printable(before.command) + ") has no user address space");
         }
         read_filesystems();
         result_.memlock_soft = parse_memlock(must_read("limits"), path("limits"));
@@ -49,8 +50,7 @@ public:
         for (auto& r : result_.regions) {
             progress(done++, result_.regions.size());
             // The gate page lies outside the user's addresses: pagemap ends before it.
-            if (!pages.read(r))
-                throw ended();
+            if (!pages.read(r)) throw ended();
         }
         progress(done, result_.regions.size());
         check_alive(before);
@@ -70,8 +70,7 @@ private:
         if (error == EACCES || error == EPERM)
             return problem("no permission to read " + path(name) +
                            "; run as the user of that process or as root (CAP_SYS_PTRACE)");
-        if (error == ESRCH)
-            return ended();
+        if (error == ESRCH) return ended();
         return problem("cannot read " + path(name) + ": " + std::strerror(error) +
                        "; is /proc mounted, and not with hidepid?");
     }
@@ -79,26 +78,21 @@ private:
     [[nodiscard]] process_status status(const std::string& when_missing) const {
         input file(path("stat"));
         const auto text = file ? file.read_all() : std::string{};
-        if (file.error() == ENOENT || file.error() == ESRCH)
-            throw problem(when_missing);
-        if (file.error() != 0)
-            throw refused("stat", file.error());
+        if (file.error() == ENOENT || file.error() == ESRCH) throw problem(when_missing);
+        if (file.error() != 0) throw refused("stat", file.error());
         return parse_stat(text, path("stat"));
     }
 
     void check_alive(const process_status& before) const {
         const auto now = status(ended().what());
-        if (now.ended() || now.start_time != before.start_time)
-            throw ended();
+        if (now.ended() || now.start_time != before.start_time) throw ended();
     }
 
     [[nodiscard]] std::string must_read(const char* name) const {
         input file(path(name));
         auto text = file ? file.read_all() : std::string{};
-        if (file.error() == ENOENT)
-            throw ended();
-        if (file.error() != 0)
-            throw refused(name, file.error());
+        if (file.error() == ENOENT) throw ended();
+        if (file.error() != 0) throw refused(name, file.error());
         return text;
     }
 
@@ -106,8 +100,7 @@ private:
         input file(path("smaps"));
         if (file.error() != ENOENT) {
             const auto text = file ? file.read_all() : std::string{};
-            if (file.error() != 0)
-                throw refused("smaps", file.error());
+            if (file.error() != 0) throw refused("smaps", file.error());
             result_.regions = parse_smaps(text, path("smaps"));
             return;
         }
@@ -120,12 +113,10 @@ private:
 
     void read_filesystems() {
         input file(path("mountinfo"));
-        if (!file)
-            return;
+        if (!file) return;
         const auto types = parse_mountinfo(file.read_all(), path("mountinfo"));
         for (auto& r : result_.regions)
-            if (const auto type = types.find({r.device_major, r.device_minor});
-                r.inode != 0 && type != types.end())
+            if (const auto type = types.find({r.device_major, r.device_minor}); r.inode != 0 && type != types.end())
                 r.filesystem = type->second;
     }
 
@@ -135,10 +126,10 @@ private:
     process result_;
 };
 
-} // namespace
+}  // namespace
 
 process import_process(u64 pid, const import_source& from, const progress_function& progress) {
     return importer(pid, from).run(progress);
 }
 
-} // namespace pinscope
+}  // namespace pinscope

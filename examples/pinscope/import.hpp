@@ -22,4 +22,4 @@ using progress_function = std::function<void(u64 done, u64 whole)>;
 /// something unexpected: problem, which says so.
 [[nodiscard]] process import_process(u64 pid, const import_source& from, const progress_function& progress);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -13,18 +13,12 @@ using nlohmann::ordered_json;
 ordered_json limit(u64 bytes) { return bytes == unlimited ? ordered_json(nullptr) : ordered_json(bytes); }
 
 ordered_json of(question q, const answer& a) {
-    ordered_json j{{"question", to_string(q)},
-                   {"write", q.write},
-                   {"long_term", q.long_term},
-                   {"fast", q.fast},
-                   {"verdict", to_string(a.verdict())},
-                   {"present_asked", a.asked},
-                   {"present_pinned", a.pinned},
-                   {"absent_asked", a.probes},
-                   {"absent_pinned", a.probes_pinned},
-                   {"references_added", a.units},
-                   {"paths", ordered_json::object()},
-                   {"refusals", ordered_json::array()}};
+    ordered_json j{{"question", to_string(q)},          {"write", q.write},
+                   {"long_term", q.long_term},          {"fast", q.fast},
+                   {"verdict", to_string(a.verdict())}, {"present_asked", a.asked},
+                   {"present_pinned", a.pinned},        {"absent_asked", a.probes},
+                   {"absent_pinned", a.probes_pinned},  {"references_added", a.units},
+                   {"paths", ordered_json::object()},   {"refusals", ordered_json::array()}};
     for (const auto& p : a.paths)
         j["paths"][p.id] = p.pages;
     for (const auto& r : a.refusals)
@@ -81,7 +75,7 @@ ordered_json totals(const report& what) {
     return j;
 }
 
-} // namespace
+}  // namespace
 
 std::string to_json(const report& what) {
     ordered_json j{{"pid", what.process.pid},
@@ -105,4 +99,4 @@ std::string to_json(const report& what) {
     return j.dump(1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
-} // namespace pinscope
+}  // namespace pinscope

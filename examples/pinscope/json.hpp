@@ -10,4 +10,4 @@ namespace pinscope {
 
 [[nodiscard]] std::string to_json(const report& what);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -24,16 +24,14 @@ u64 block::present_pages(const report& what) const {
 verdict block::verdict(const report& what, std::size_t purpose) const {
     const auto shared = what.regions[first].verdict(purpose);
     for (auto i = first + 1; i < last; ++i)
-        if (what.regions[i].verdict(purpose) != shared)
-            return verdict::partly;
+        if (what.regions[i].verdict(purpose) != shared) return verdict::partly;
     return shared;
 }
 
 outcome block::outcome(const report& what) const {
     const auto shared = what.regions[first].outcome();
     for (auto i = first + 1; i < last; ++i)
-        if (what.regions[i].outcome() != shared)
-            return outcome::mixed;
+        if (what.regions[i].outcome() != shared) return outcome::mixed;
     return shared;
 }
 
@@ -67,22 +65,19 @@ std::vector<block> blocks(const report& what, std::size_t limit) {
     return result;
 }
 
-unsigned log_size(u64 pages) {
-    return static_cast<unsigned>(std::bit_width(std::max<u64>(pages, 1)) - 1);
-}
+unsigned log_size(u64 pages) { return static_cast<unsigned>(std::bit_width(std::max<u64>(pages, 1)) - 1); }
 
 u64 present_between(const region& r, u64 from, u64 to) {
     const auto base = r.begin / page_size;
     from += base;
     to += base;
     // Runs are sorted: begin with the first that ends behind `from`.
-    auto run = std::partition_point(r.runs.begin(), r.runs.end(),
-                                    [&](const auto& x) { return x.first + x.pages <= from; });
+    auto run =
+        std::partition_point(r.runs.begin(), r.runs.end(), [&](const auto& x) { return x.first + x.pages <= from; });
     u64 sum = 0;
     for (; run != r.runs.end() && run->first < to; ++run)
-        if (is_present(run->what))
-            sum += std::min(to, run->first + run->pages) - std::max(from, run->first);
+        if (is_present(run->what)) sum += std::min(to, run->first + run->pages) - std::max(from, run->first);
     return sum;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -11,9 +11,9 @@
 namespace pinscope {
 
 struct block {
-    std::size_t first = 0; ///< regions first … last - 1 of the report
+    std::size_t first = 0;  ///< regions first … last - 1 of the report
     std::size_t last = 0;
-    u64 gap_before = 0; ///< bytes between the block before and this one
+    u64 gap_before = 0;  ///< bytes between the block before and this one
 
     [[nodiscard]] bool single() const { return last - first == 1; }
     [[nodiscard]] u64 pages(const report& what) const;
@@ -36,4 +36,4 @@ inline constexpr u64 wide_gap = u64{1} << 30;
 /// Returns: how many of the pages [from, to) of the region are present, from and to counted from its begin.
 [[nodiscard]] u64 present_between(const region& r, u64 from, u64 to);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 // pinscope [PID]: which memory of a process could be pinned for devices, and why not the rest.
 // Everything is collected first and printed at the end: who gets an error gets nothing else.
+#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <new>
 #include <optional>
-#include <unistd.h>
 
 #include "ask.hpp"
 #include "demo_space.hpp"
@@ -26,14 +26,13 @@ namespace pinscope {
 
 namespace {
 
-constexpr u64 spare_pages = u64{1} << 18; ///< for probes, tables and what the page cache keeps
+constexpr u64 spare_pages = u64{1} << 18;  ///< for probes, tables and what the page cache keeps
 
 report examine(const options& o) {
     process p;
     {
         std::optional<demo_space> demo;
-        if (!o.pid)
-            demo.emplace();
+        if (!o.pid) demo.emplace();
         progress_bar bar("reading");
         p = import_process(o.pid.value_or(static_cast<u64>(::getpid())), {}, std::ref(bar));
         if (demo) {
@@ -59,11 +58,9 @@ std::vector<std::size_t> matches(const report& what, const std::string& wanted) 
     const auto digits = std::string_view(wanted).substr(wanted.starts_with("0x") ? 2 : 0);
     if (const auto address = to_number(digits, 16))
         for (std::size_t i = 0; i < regions.size(); ++i)
-            if (regions[i].begin <= *address && *address < regions[i].end)
-                return {i};
+            if (regions[i].begin <= *address && *address < regions[i].end) return {i};
     for (std::size_t i = 0; i < regions.size(); ++i)
-        if (regions[i].title().find(wanted) != std::string::npos ||
-            regions[i].name.find(wanted) != std::string::npos)
+        if (regions[i].title().find(wanted) != std::string::npos || regions[i].name.find(wanted) != std::string::npos)
             found.push_back(i);
     if (found.empty())
         throw problem("no region is named or contains '" + printable(wanted) + "'; without --region all are shown");
@@ -72,13 +69,12 @@ std::vector<std::size_t> matches(const report& what, const std::string& wanted) 
 
 std::string in_words(const report& what, const options& o, const style& s) {
     const auto& p = what.process;
-    auto out = s.painted("pinscope: process " + std::to_string(p.pid) + " (" + printable(p.command) + ")", "1") +
-               "\n";
-    for (const auto& line : wrapped(counted(p.regions.size(), "region") + ", " + human_bytes(p.size()) +
-                                        " mapped, " + human_bytes(p.present_pages() * page_size) +
-                                        " present. Could a device get at it? Asked for pins by the rules of " +
-                                        what.profile + ".",
-                                    s.width))
+    auto out = s.painted("pinscope: process " + std::to_string(p.pid) + " (" + printable(p.command) + ")", "1") + "\n";
+    for (const auto& line :
+         wrapped(counted(p.regions.size(), "region") + ", " + human_bytes(p.size()) + " mapped, " +
+                     human_bytes(p.present_pages() * page_size) +
+                     " present. Could a device get at it? Asked for pins by the rules of " + what.profile + ".",
+                 s.width))
         out += line + "\n";
     out += "\n";
     if (!o.region.empty()) {
@@ -91,22 +87,19 @@ std::string in_words(const report& what, const options& o, const style& s) {
 
 int main_program(int count, char** arguments) {
     const auto o = parse_options(count, arguments);
-    if (!o)
-        return 0;
+    if (!o) return 0;
     const auto what = examine(*o);
     const auto text = o->json ? to_json(what) : in_words(what, *o, style_of_stdout());
-    if (!o->svg.empty())
-        replace_file(o->svg, to_svg(what));
+    if (!o->svg.empty()) replace_file(o->svg, to_svg(what));
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
         throw problem("cannot write to standard output");
-    if (!o->svg.empty())
-        std::fprintf(stderr, "picture written to %s\n", o->svg.c_str());
+    if (!o->svg.empty()) std::fprintf(stderr, "picture written to %s\n", o->svg.c_str());
     return what.balance.kept() ? 0 : 1;
 }
 
-} // namespace
+}  // namespace
 
-} // namespace pinscope
+}  // namespace pinscope
 
 int main(int count, char** arguments) {
     try {

@@ -20,13 +20,10 @@ namespace mm = pinfold::mm;
 using file_identity = std::tuple<std::uint32_t, std::uint32_t, u64, std::string>;
 file_identity identity(const region& r) { return {r.device_major, r.device_minor, r.inode, r.name}; }
 
-bool has_file(const region& r) {
-    return r.backing() == backing::file || r.backing() == backing::shared_memory;
-}
+bool has_file(const region& r) { return r.backing() == backing::file || r.backing() == backing::shared_memory; }
 
 mm::file_kind kind_of(const region& r) {
-    if (r.name.starts_with("/secretmem"))
-        return mm::file_kind::secret;
+    if (r.name.starts_with("/secretmem")) return mm::file_kind::secret;
     return r.backing() == backing::shared_memory ? mm::file_kind::memfd : mm::file_kind::ext4;
 }
 
@@ -38,7 +35,9 @@ template <class Profile>
 class machine_model final : public model {
 public:
     machine_model(const process& p, u64 pages)
-        : box_(room_for(pages)), task_(box_.spawn()), huge_always_(p.huge_always) {
+        : box_(room_for(pages)),
+          task_(box_.spawn()),
+          huge_always_(p.huge_always) {
         for (const auto& r : p.regions)
             if (has_file(r)) {
                 auto& size = sizes_[identity(r)];
@@ -47,8 +46,7 @@ public:
     }
 
     void build(const region& r) override {
-        if (r.backing() == backing::gate)
-            return; // above the user's addresses, where nothing can be mapped
+        if (r.backing() == backing::gate) return;  // above the user's addresses, where nothing can be mapped
         const bool present = r.present_pages() != 0;
         map(r, present ? mm::prot::rw : protection_of(r));
         for (const auto& run : r.runs)
@@ -56,17 +54,14 @@ public:
         // Faults on files may have mapped cached neighbours that the process does not have.
         if (present && has_file(r))
             for (const auto& run : r.runs)
-                if (!is_present(run.what))
-                    discard(r, run.first, run.pages);
+                if (!is_present(run.what)) discard(r, run.first, run.pages);
         if (present && protection_of(r) != mm::prot::rw)
             must(task_.mprotect(r.begin, r.size(), protection_of(r)) == 0, r, "protected");
-        if (wants_huge(r))
-            must(task_.madvise(r.begin, r.size(), mm::advice::hugepage) == 0, r, "advised");
+        if (wants_huge(r)) must(task_.madvise(r.begin, r.size(), mm::advice::hugepage) == 0, r, "advised");
     }
 
     void tear_down(const region& r) override {
-        if (r.backing() != backing::gate)
-            must(task_.munmap(r.begin, r.size()) == 0, r, "unmapped");
+        if (r.backing() != backing::gate) must(task_.munmap(r.begin, r.size()) == 0, r, "unmapped");
     }
 
     pin_result pin(question q, u64 first, u64 pages) override {
@@ -86,10 +81,8 @@ public:
             result.units += static_cast<u64>(e.units);
         }
         for (std::size_t i = 0; i < paths; ++i)
-            if (by_path[i] != 0)
-                result.paths.push_back({mm::name_of(static_cast<mm::path_id>(i)), by_path[i]});
-        if (result.pinned == 0)
-            explain(result, static_cast<int>(-got), start);
+            if (by_path[i] != 0) result.paths.push_back({mm::name_of(static_cast<mm::path_id>(i)), by_path[i]});
+        if (result.pinned == 0) explain(result, static_cast<int>(-got), start);
         return result;
     }
 
@@ -126,8 +119,7 @@ private:
     /// table has written to it, whoever pins.
     [[nodiscard]] u64 units(u64 a) {
         const auto seen = box_.inspect(task_, a).page;
-        if (seen.page == nullptr)
-            return 0;
+        if (seen.page == nullptr) return 0;
         const bool buffers = box_.phys().head(seen.page)->is(mm::pg::buffers);
         return static_cast<u64>(seen.refs) - (buffers ? 1 : 0);
     }
@@ -169,8 +161,7 @@ private:
             m.io = true;
         } else if (has_file(r)) {
             auto& file = files_[identity(r)];
-            if (file == nullptr)
-                file = &box_.create_file(kind_of(r), sizes_[identity(r)]);
+            if (file == nullptr) file = &box_.create_file(kind_of(r), sizes_[identity(r)]);
             m.kind = mm::map_kind::file;
             m.source = file;
             m.offset = r.offset;
@@ -179,8 +170,7 @@ private:
     }
 
     void fault_in(const region& r, const run& part) {
-        if (!is_present(part.what))
-            return;
+        if (!is_present(part.what)) return;
         const auto start = part.first * page_size;
         const auto size = part.pages * page_size;
         if (part.what == presence::anon_huge || part.what == presence::hugetlb) {
@@ -234,13 +224,11 @@ private:
     mm::gup_trace trace_;
 };
 
-} // namespace
+}  // namespace
 
 std::unique_ptr<model> make_model(std::string_view profile, const process& p, u64 pages) {
-    if (profile == mm::linux_6_12::name)
-        return std::make_unique<machine_model<mm::linux_6_12>>(p, pages);
-    if (profile == mm::foll_pin_2019::name)
-        return std::make_unique<machine_model<mm::foll_pin_2019>>(p, pages);
+    if (profile == mm::linux_6_12::name) return std::make_unique<machine_model<mm::linux_6_12>>(p, pages);
+    if (profile == mm::foll_pin_2019::name) return std::make_unique<machine_model<mm::foll_pin_2019>>(p, pages);
     throw problem("no profile '" + printable(profile) + "'");
 }
 
@@ -249,4 +237,4 @@ const std::vector<std::string>& profile_names() {
     return names;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

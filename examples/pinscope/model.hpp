@@ -14,12 +14,12 @@ namespace pinscope {
 
 /// What one pin call did.
 struct pin_result {
-    u64 pinned = 0;     ///< pages from the first on
-    int error = 0;      ///< positive errno, when not even the first was pinned
-    std::string rule;   ///< why, one sentence
-    bool everywhere = false; ///< the reason holds for the whole region
-    u64 units = 0;      ///< added to count words
-    bool changed = false; ///< pages were faulted in or replaced by copies
+    u64 pinned = 0;           ///< pages from the first on
+    int error = 0;            ///< positive errno, when not even the first was pinned
+    std::string rule;         ///< why, one sentence
+    bool everywhere = false;  ///< the reason holds for the whole region
+    u64 units = 0;            ///< added to count words
+    bool changed = false;     ///< pages were faulted in or replaced by copies
     std::vector<path_use> paths;
 };
 
@@ -50,4 +50,4 @@ public:
 /// "linux_6_12", "foll_pin_2019".
 [[nodiscard]] const std::vector<std::string>& profile_names();
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -12,13 +12,15 @@ namespace pinscope {
 std::optional<options> parse_options(int count, char** arguments) {
     options o;
     std::string pid, limit;
-    CLI::App app{"Shows which memory of a process could be pinned for devices, region by region, and why not.\n"
-                 "Reads /proc/PID, builds the same address space in a model of Linux' memory management and asks\n"
-                 "it for pins: short and long-term, read and write, fast and slow. The process is not touched.",
-                 "pinscope"};
+    CLI::App app{
+        "Shows which memory of a process could be pinned for devices, region by region, and why not.\n"
+        "Reads /proc/PID, builds the same address space in a model of Linux' memory management and asks\n"
+        "it for pins: short and long-term, read and write, fast and slow. The process is not touched.",
+        "pinscope"};
     app.add_option("PID", pid, "process to look at; none: pinscope itself, with a demonstration in it");
     app.add_option("--profile", o.profile, "whose rules: linux_6_12 (default) or foll_pin_2019");
-    const auto region = app.add_option("--region", o.region, "only regions whose name contains TEXT, or the one at an address, in full");
+    const auto region = app.add_option("--region", o.region,
+                                       "only regions whose name contains TEXT, or the one at an address, in full");
     region->type_name("TEXT|ADDRESS");
     app.add_option("--limit", limit, "rows of the table, 0 for all (default 24)")->type_name("N");
     app.add_option("--svg", o.svg, "also write a picture to FILE")->type_name("FILE");
@@ -40,8 +42,7 @@ std::optional<options> parse_options(int count, char** arguments) {
     }
     if (!limit.empty()) {
         const auto rows = to_number(limit, 10);
-        if (!rows)
-            throw problem("'" + printable(limit) + "' is not a number of rows; --limit 0 shows all");
+        if (!rows) throw problem("'" + printable(limit) + "' is not a number of rows; --limit 0 shows all");
         o.limit = *rows;
     }
     const auto& known = profile_names();
@@ -50,4 +51,4 @@ std::optional<options> parse_options(int count, char** arguments) {
     return o;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -10,10 +10,10 @@
 namespace pinscope {
 
 struct options {
-    std::optional<u64> pid; ///< none: this process, after it made itself worth looking at
+    std::optional<u64> pid;  ///< none: this process, after it made itself worth looking at
     std::string profile = "linux_6_12";
-    std::string region; ///< part of a name, or an address; empty: all
-    std::string svg;    ///< file to write; empty: none
+    std::string region;  ///< part of a name, or an address; empty: all
+    std::string svg;     ///< file to write; empty: none
     std::size_t limit = 24;
     bool json = false;
     bool fault_all = false;
@@ -23,4 +23,4 @@ struct options {
 /// Fails when: the arguments are not understood: problem.
 [[nodiscard]] std::optional<options> parse_options(int count, char** arguments);
 
-} // namespace pinscope
+}  // namespace pinscope

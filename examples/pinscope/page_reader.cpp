@@ -7,12 +7,15 @@
 namespace pinscope {
 
 namespace {
-constexpr u64 chunk = u64{1} << 16; ///< words per read; a multiple of huge_pages
-} // namespace
+constexpr u64 chunk = u64{1} << 16;  ///< words per read; a multiple of huge_pages
+}  // namespace
 
 page_reader::page_reader(const std::string& proc, u64 pid)
-    : pagemap_(proc + "/" + std::to_string(pid) + "/pagemap"), flags_(proc + "/kpageflags"),
-      counts_(proc + "/kpagecount"), idle_budget_(u64{1} << 22), words_(chunk) {}
+    : pagemap_(proc + "/" + std::to_string(pid) + "/pagemap"),
+      flags_(proc + "/kpageflags"),
+      counts_(proc + "/kpagecount"),
+      idle_budget_(u64{1} << 22),
+      words_(chunk) {}
 
 bool page_reader::read(region& r) {
     const auto first = r.begin / page_size;
@@ -39,8 +42,7 @@ bool page_reader::read(region& r) {
     for (u64 at = first, end = r.end / page_size; at < end;) {
         const auto n = std::min(end - at, chunk - at % huge_pages);
         const auto words = std::span(words_).first(n);
-        if (pagemap_.read_words(at, words) != n)
-            return false;
+        if (pagemap_.read_words(at, words) != n) return false;
         if (std::all_of(words.begin(), words.end(), [](u64 w) { return w >> 62 == 0; })) {
             append(r.runs, {at, n, presence::absent});
             at += n;
@@ -93,14 +95,14 @@ std::vector<std::string> page_reader::notes() const {
         notes.push_back("pagemap is not readable (" + std::string(std::strerror(pagemap_.error())) +
                         "): which pages are present is estimated from the totals of smaps.");
     else if (frames_hidden_)
-        notes.emplace_back("frame numbers are hidden without CAP_SYS_ADMIN: zero pages and huge pages are "
-                           "estimated from the totals of smaps.");
+        notes.emplace_back(
+            "frame numbers are hidden without CAP_SYS_ADMIN: zero pages and huge pages are "
+            "estimated from the totals of smaps.");
     else if (!flags_)
         notes.push_back("kpageflags is not readable (" + std::string(std::strerror(flags_.error())) +
                         "): zero pages and huge pages are estimated from the totals of smaps.");
-    if (skipped_)
-        notes.emplace_back("zero pages in very large regions with nothing else in them were not looked for.");
+    if (skipped_) notes.emplace_back("zero pages in very large regions with nothing else in them were not looked for.");
     return notes;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -29,8 +29,8 @@ private:
     input pagemap_;
     input flags_;
     input counts_;
-    u64 idle_budget_;           ///< words that may still be spent on regions with nothing in Rss
-    bool frames_hidden_ = false; ///< a present page came without its frame
+    u64 idle_budget_;             ///< words that may still be spent on regions with nothing in Rss
+    bool frames_hidden_ = false;  ///< a present page came without its frame
     bool skipped_ = false;
     std::vector<u64> words_;
     std::vector<u64> frame_words_;
@@ -39,4 +39,4 @@ private:
     std::vector<bool> may_be_huge_;
 };
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -6,19 +6,13 @@
 namespace pinscope {
 
 presence classify(const region& r, pagemap_word word, std::optional<frame_flags> flags) {
-    if (word.swapped())
-        return presence::swapped;
-    if (!word.present())
-        return presence::absent;
-    if (r.backing() == backing::hugetlb || (flags && flags->hugetlb()))
-        return presence::hugetlb;
-    if (flags && flags->zero_page())
-        return presence::zero;
-    if (word.file_or_shared())
-        return presence::file;
+    if (word.swapped()) return presence::swapped;
+    if (!word.present()) return presence::absent;
+    if (r.backing() == backing::hugetlb || (flags && flags->hugetlb())) return presence::hugetlb;
+    if (flags && flags->zero_page()) return presence::zero;
+    if (word.file_or_shared()) return presence::file;
     // The zero page counts in neither Rss nor Anonymous: without flags that is how it shows.
-    if (!flags && r.anonymous == 0 && r.rss == 0 && !word.exclusive())
-        return presence::zero;
+    if (!flags && r.anonymous == 0 && r.rss == 0 && !word.exclusive()) return presence::zero;
     return presence::anon;
 }
 
@@ -53,4 +47,4 @@ std::vector<run> estimated_runs(const region& r) {
     return runs;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

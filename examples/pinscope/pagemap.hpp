@@ -45,4 +45,4 @@ void mark_huge(std::span<presence> states, const std::vector<bool>& may_be_huge,
 /// Returns: runs for a region of which only the totals of smaps are known: present pages first.
 [[nodiscard]] std::vector<run> estimated_runs(const region& r);
 
-} // namespace pinscope
+}  // namespace pinscope

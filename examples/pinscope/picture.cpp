@@ -49,7 +49,7 @@ glyph presence_glyph(u64 present, u64 pages) {
 /// One block, or one marked gap, with the columns it takes.
 struct item {
     block what;
-    std::string gap; ///< set for a gap: its size
+    std::string gap;  ///< set for a gap: its size
     std::size_t cells = 0;
 };
 
@@ -68,8 +68,7 @@ public:
             put_text(numbers_, next.gap);
             const auto left = (next.cells - 1) / 2;
             for (auto& row : rows_)
-                row += std::string(left, ' ') + gap_line.painted(style_) +
-                       std::string(next.cells - 1 - left, ' ');
+                row += std::string(left, ' ') + gap_line.painted(style_) + std::string(next.cells - 1 - left, ' ');
         } else {
             add_block(next, what);
         }
@@ -77,8 +76,7 @@ public:
     }
 
     void finish(std::string& out) const {
-        const std::array<std::string_view, 5> labels{"present", purposes[0], purposes[1], purposes[2],
-                                                     purposes[3]};
+        const std::array<std::string_view, 5> labels{"present", purposes[0], purposes[1], purposes[2], purposes[3]};
         const auto numbers = trimmed(numbers_);
         if (!numbers.empty())
             out += style_.painted(fitted("region", label_width), "2") + style_.painted(numbers, "2") + "\n";
@@ -91,7 +89,7 @@ private:
     static std::string trimmed(const std::string& line) { return line.substr(0, line.find_last_not_of(' ') + 1); }
 
     void add_block(const item& next, const report& what) {
-        const auto cells = next.cells - 1; // the last column keeps it apart from the next one
+        const auto cells = next.cells - 1;  // the last column keeps it apart from the next one
         put_text(numbers_, std::to_string(next.what.first + 1));
         if (next.what.single()) {
             const auto& r = what.process.regions[next.what.first];
@@ -101,8 +99,7 @@ private:
                 rows_[0] += presence_glyph(present_between(r, from, to), to - from).painted(style_);
             }
         } else {
-            rows_[0] += presence_glyph(next.what.present_pages(what), next.what.pages(what))
-                            .painted(style_, cells);
+            rows_[0] += presence_glyph(next.what.present_pages(what), next.what.pages(what)).painted(style_, cells);
         }
         rows_[0] += ' ';
         for (std::size_t p = 0; p < purposes.size(); ++p)
@@ -111,10 +108,8 @@ private:
 
     /// Writes `text` where the item begins, if those before have left room; it may reach over those behind.
     void put_text(std::string& line, const std::string& text) const {
-        if (line.size() < used_)
-            line.resize(used_, ' ');
-        if (line.size() == used_ && label_width + used_ + text.size() <= style_.width)
-            line += text + " ";
+        if (line.size() < used_) line.resize(used_, ' ');
+        if (line.size() == used_ && label_width + used_ + text.size() <= style_.width) line += text + " ";
     }
 
     style style_;
@@ -126,8 +121,8 @@ private:
 std::vector<item> items_of(const report& what, const style& s) {
     const auto capacity = (s.width - label_width) * most_bands;
     auto parts = blocks(what, std::max<std::size_t>(1, capacity / 3));
-    const auto gaps = static_cast<std::size_t>(std::count_if(
-        parts.begin(), parts.end(), [](const block& b) { return b.gap_before >= wide_gap; }));
+    const auto gaps = static_cast<std::size_t>(
+        std::count_if(parts.begin(), parts.end(), [](const block& b) { return b.gap_before >= wide_gap; }));
 
     // The better a region is to be seen, the fewer fit: as wide as the terminal lets all of them be.
     for (unsigned per_cell = 2;; per_cell *= 2) {
@@ -143,8 +138,7 @@ std::vector<item> items_of(const report& what, const style& s) {
             items.back().cells = std::min(items.back().cells, s.width - label_width);
             sum += items.back().cells;
         }
-        if (sum <= capacity || per_cell > 64)
-            return items;
+        if (sum <= capacity || per_cell > 64) return items;
     }
 }
 
@@ -153,8 +147,7 @@ std::string legend(const style& s) {
     std::string out = entry(glyph_of(verdict::granted), "granted") + "   " +
                       entry(glyph_of(verdict::partly), "for a part") + "   " +
                       entry(glyph_of(verdict::refused), "refused") + "\n";
-    out += "present: " + entry(present_all, "in memory") + ", " + entry(present_some, "some of it") +
-           ", blank: none\n";
+    out += "present: " + entry(present_all, "in memory") + ", " + entry(present_some, "some of it") + ", blank: none\n";
     for (const auto& text : wrapped("From left to right: regions by address, numbered as in the table, the "
                                     "wider the larger (logarithm). <9 TiB>: nothing mapped for that far.",
                                     s.width))
@@ -162,7 +155,7 @@ std::string legend(const style& s) {
     return out;
 }
 
-} // namespace
+}  // namespace
 
 std::string draw_picture(const report& what, const style& s) {
     std::string out;
@@ -174,9 +167,8 @@ std::string draw_picture(const report& what, const style& s) {
         }
         line.add(next, what);
     }
-    if (!line.empty())
-        line.finish(out);
+    if (!line.empty()) line.finish(out);
     return out + legend(s);
 }
 
-} // namespace pinscope
+}  // namespace pinscope

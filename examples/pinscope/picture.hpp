@@ -12,4 +12,4 @@ namespace pinscope {
 /// Returns: the picture, at most s.width columns wide, with its legend.
 [[nodiscard]] std::string draw_picture(const report& what, const style& s);
 
-} // namespace pinscope
+}  // namespace pinscope

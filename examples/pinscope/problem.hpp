@@ -12,9 +12,8 @@ struct problem : std::runtime_error {
 };
 
 /// Returns: a problem about line `number` of `file`. Every parser here complains in this form.
-[[nodiscard]] inline problem bad_line(const std::string& file, std::size_t number,
-                                      const std::string& what) {
+[[nodiscard]] inline problem bad_line(const std::string& file, std::size_t number, const std::string& what) {
     return problem(file + ", line " + std::to_string(number) + ": " + what);
 }
 
-} // namespace pinscope
+}  // namespace pinscope

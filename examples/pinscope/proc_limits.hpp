@@ -12,4 +12,4 @@ namespace pinscope {
 /// Returns: the soft RLIMIT_MEMLOCK in bytes, or `unlimited`. Fails when: the line is missing or malformed.
 [[nodiscard]] u64 parse_memlock(std::string_view text, const std::string& file);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -26,8 +26,7 @@ struct fields {
         if (at != std::string_view::npos) {
             const auto first = to_number(word.substr(0, at), 16);
             const auto second = to_number(word.substr(at + 1), 16);
-            if (first && second)
-                return {*first, *second};
+            if (first && second) return {*first, *second};
         }
         complain(what, word);
     }
@@ -39,13 +38,12 @@ struct fields {
     }
 
     bool letter(std::string_view word, std::size_t at, char yes, char no) const {
-        if (word[at] != yes && word[at] != no)
-            complain("permissions like 'rw-p' expected", word);
+        if (word[at] != yes && word[at] != no) complain("permissions like 'rw-p' expected", word);
         return word[at] == yes;
     }
 };
 
-} // namespace
+}  // namespace
 
 region parse_maps_line(std::string_view line, const std::string& file, std::size_t number) {
     fields f{line, file, number};
@@ -55,8 +53,7 @@ region parse_maps_line(std::string_view line, const std::string& file, std::size
         f.complain("a range of whole pages expected", line);
 
     const auto word = take_word(f.rest);
-    if (word.size() != 4)
-        f.complain("permissions like 'rw-p' expected", word);
+    if (word.size() != 4) f.complain("permissions like 'rw-p' expected", word);
     r.read = f.letter(word, 0, 'r', '-');
     r.write = f.letter(word, 1, 'w', '-');
     r.execute = f.letter(word, 2, 'x', '-');
@@ -72,8 +69,7 @@ region parse_maps_line(std::string_view line, const std::string& file, std::size
 
     // The name is the rest of the line, blanks inside and at its end included.
     const auto begin = f.rest.find_first_not_of(' ');
-    if (begin != std::string_view::npos)
-        r.name = f.rest.substr(begin);
+    if (begin != std::string_view::npos) r.name = f.rest.substr(begin);
     constexpr std::string_view gone = " (deleted)";
     if (r.name.size() > gone.size() && r.name.ends_with(gone)) {
         r.deleted = true;
@@ -82,12 +78,10 @@ region parse_maps_line(std::string_view line, const std::string& file, std::size
     return r;
 }
 
-void append_region(std::vector<region>& regions, region next, const std::string& file,
-                   std::size_t number) {
+void append_region(std::vector<region>& regions, region next, const std::string& file, std::size_t number) {
     if (!regions.empty() && next.begin < regions.back().end)
         throw bad_line(file, number,
-                       "regions must not overlap, but " + hex(next.begin) + " is below " +
-                           hex(regions.back().end));
+                       "regions must not overlap, but " + hex(next.begin) + " is below " + hex(regions.back().end));
     regions.push_back(std::move(next));
 }
 
@@ -98,4 +92,4 @@ std::vector<region> parse_maps(std::string_view text, const std::string& file) {
     return regions;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

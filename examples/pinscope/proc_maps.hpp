@@ -20,4 +20,4 @@ namespace pinscope {
 /// Effects: appends `next`. Fails when: it begins before the last one ends.
 void append_region(std::vector<region>& regions, region next, const std::string& file, std::size_t number);
 
-} // namespace pinscope
+}  // namespace pinscope

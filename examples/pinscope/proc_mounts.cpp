@@ -22,10 +22,9 @@ std::map<device_number, std::string> parse_mountinfo(std::string_view text, cons
         if (!major_number || !minor_number)
             throw bad_line(file, number, "a device like '8:1' expected, found '" + printable(device) + "'");
         line.remove_prefix(dash + 3);
-        types[{static_cast<std::uint32_t>(*major_number), static_cast<std::uint32_t>(*minor_number)}] =
-            take_word(line);
+        types[{static_cast<std::uint32_t>(*major_number), static_cast<std::uint32_t>(*minor_number)}] = take_word(line);
     }
     return types;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -14,7 +14,6 @@ namespace pinscope {
 using device_number = std::pair<std::uint32_t, std::uint32_t>;
 
 /// Returns: filesystem types by device. Fails when: a line is malformed: problem.
-[[nodiscard]] std::map<device_number, std::string> parse_mountinfo(std::string_view text,
-                                                                   const std::string& file);
+[[nodiscard]] std::map<device_number, std::string> parse_mountinfo(std::string_view text, const std::string& file);
 
-} // namespace pinscope
+}  // namespace pinscope

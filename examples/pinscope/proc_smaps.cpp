@@ -15,15 +15,19 @@ struct key {
     u64 region::*member;
 };
 constexpr std::array keys{
-    key{"KernelPageSize", &region::kernel_page}, key{"Rss", &region::rss},
-    key{"Swap", &region::swap},                  key{"Anonymous", &region::anonymous},
-    key{"Locked", &region::locked},              key{"AnonHugePages", &region::anon_huge},
-    key{"ShmemPmdMapped", &region::file_huge},   key{"FilePmdMapped", &region::file_huge},
-    key{"Shared_Hugetlb", &region::hugetlb},     key{"Private_Hugetlb", &region::hugetlb},
+    key{"KernelPageSize", &region::kernel_page},
+    key{"Rss", &region::rss},
+    key{"Swap", &region::swap},
+    key{"Anonymous", &region::anonymous},
+    key{"Locked", &region::locked},
+    key{"AnonHugePages", &region::anon_huge},
+    key{"ShmemPmdMapped", &region::file_huge},
+    key{"FilePmdMapped", &region::file_huge},
+    key{"Shared_Hugetlb", &region::hugetlb},
+    key{"Private_Hugetlb", &region::hugetlb},
 };
 
-void take_value(region& r, std::string_view name, std::string_view rest, const std::string& file,
-                std::size_t number) {
+void take_value(region& r, std::string_view name, std::string_view rest, const std::string& file, std::size_t number) {
     for (const auto& k : keys)
         if (k.name == name) {
             const auto value = to_number(take_word(rest), 10);
@@ -38,7 +42,7 @@ void take_value(region& r, std::string_view name, std::string_view rest, const s
             r.flags.emplace_back(flag);
 }
 
-} // namespace
+}  // namespace
 
 std::vector<region> parse_smaps(std::string_view text, const std::string& file) {
     std::vector<region> regions;
@@ -53,11 +57,10 @@ std::vector<region> parse_smaps(std::string_view text, const std::string& file) 
         const auto colon = line.find(':');
         if (colon == std::string_view::npos)
             throw bad_line(file, number, "'Key:' expected, found '" + printable(line.substr(0, 60)) + "'");
-        if (regions.empty())
-            throw bad_line(file, number, "a key before the first region");
+        if (regions.empty()) throw bad_line(file, number, "a key before the first region");
         take_value(regions.back(), line.substr(0, colon), line.substr(colon + 1), file, number);
     }
     return regions;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

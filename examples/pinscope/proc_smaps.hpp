@@ -14,4 +14,4 @@ namespace pinscope {
 /// be read. Fails when: a heading is malformed, or a key that is used has no number: problem.
 [[nodiscard]] std::vector<region> parse_smaps(std::string_view text, const std::string& file);
 
-} // namespace pinscope
+}  // namespace pinscope

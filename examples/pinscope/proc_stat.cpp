@@ -22,9 +22,9 @@ process_status parse_stat(std::string_view text, const std::string& file) {
             take_word(rest);
     };
     skip(5);
-    const auto flags = to_number(take_word(rest), 10); // field 9
+    const auto flags = to_number(take_word(rest), 10);  // field 9
     skip(12);
-    const auto start = to_number(take_word(rest), 10); // field 22
+    const auto start = to_number(take_word(rest), 10);  // field 22
     if (state.size() != 1 || !flags || !start)
         throw bad_line(file, 1, "a state letter, flags and a start time expected");
     status.state = state.front();
@@ -33,4 +33,4 @@ process_status parse_stat(std::string_view text, const std::string& file) {
     return status;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

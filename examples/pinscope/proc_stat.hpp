@@ -13,7 +13,7 @@ struct process_status {
     std::string command;
     char state = '?';
     bool kernel_thread = false;
-    u64 start_time = 0; ///< tells a process from a later one with the same number
+    u64 start_time = 0;  ///< tells a process from a later one with the same number
 
     [[nodiscard]] bool ended() const { return state == 'Z' || state == 'X'; }
 };
@@ -21,4 +21,4 @@ struct process_status {
 /// Fails when: `text` is not one line of that form: problem.
 [[nodiscard]] process_status parse_stat(std::string_view text, const std::string& file);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -12,7 +12,7 @@ namespace pinscope {
 class progress_bar {
 public:
     explicit progress_bar(std::string what);
-    ~progress_bar(); ///< Effects: wipes the bar, if there was one.
+    ~progress_bar();  ///< Effects: wipes the bar, if there was one.
     progress_bar(const progress_bar&) = delete;
     progress_bar& operator=(const progress_bar&) = delete;
 
@@ -25,4 +25,4 @@ private:
     std::chrono::steady_clock::time_point next_;
 };
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -33,10 +33,8 @@ const char* to_string(backing what) {
 }
 
 void append(std::vector<run>& runs, run more) {
-    if (more.pages == 0)
-        return;
-    if (!runs.empty() && runs.back().what == more.what &&
-        runs.back().first + runs.back().pages == more.first)
+    if (more.pages == 0) return;
+    if (!runs.empty() && runs.back().what == more.what && runs.back().first + runs.back().pages == more.first)
         runs.back().pages += more.pages;
     else
         runs.push_back(more);
@@ -56,9 +54,7 @@ u64 region::pages_in(presence what) const {
     return sum;
 }
 
-bool region::has_flag(const char* flag) const {
-    return std::find(flags.begin(), flags.end(), flag) != flags.end();
-}
+bool region::has_flag(const char* flag) const { return std::find(flags.begin(), flags.end(), flag) != flags.end(); }
 
 std::string region::permissions() const {
     return {read ? 'r' : '-', write ? 'w' : '-', execute ? 'x' : '-', shared ? 's' : 'p'};
@@ -66,25 +62,20 @@ std::string region::permissions() const {
 
 backing region::backing() const {
     const auto begins = [&](std::string_view with) { return name.starts_with(with); };
-    if (name == "[vsyscall]")
-        return backing::gate;
-    if (has_flag("ht") || hugetlb != 0 || begins("/anon_hugepage") || kernel_page > page_size)
-        return backing::hugetlb;
-    if (has_flag("io") || has_flag("pf") || begins("[vvar"))
-        return backing::device;
+    if (name == "[vsyscall]") return backing::gate;
+    if (has_flag("ht") || hugetlb != 0 || begins("/anon_hugepage") || kernel_page > page_size) return backing::hugetlb;
+    if (has_flag("io") || has_flag("pf") || begins("[vvar")) return backing::device;
     if (name == "[vdso]" || name == "[uprobes]")
-        return backing::file; // ordinary pages of the kernel, mapped as a file's would be
-    if (inode == 0 && device_major == 0 && device_minor == 0)
-        return backing::anonymous;
-    if (begins("/dev/shm/") || begins("/memfd:") || begins("/SYSV") || name == "/dev/zero" ||
-        begins("[anon_shmem:") || filesystem == "tmpfs" || filesystem == "devtmpfs")
+        return backing::file;  // ordinary pages of the kernel, mapped as a file's would be
+    if (inode == 0 && device_major == 0 && device_minor == 0) return backing::anonymous;
+    if (begins("/dev/shm/") || begins("/memfd:") || begins("/SYSV") || name == "/dev/zero" || begins("[anon_shmem:") ||
+        filesystem == "tmpfs" || filesystem == "devtmpfs")
         return backing::shared_memory;
     return backing::file;
 }
 
 std::string region::title() const {
-    if (!label.empty())
-        return printable(label);
+    if (!label.empty()) return printable(label);
     auto text = name.empty() ? std::string(to_string(backing())) : printable(name);
     return deleted ? text + " (deleted)" : text;
 }
@@ -103,4 +94,4 @@ u64 process::present_pages() const {
     return sum;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -44,22 +44,20 @@ verdict answer::verdict() const {
 namespace {
 
 void add(std::vector<path_use>& paths, std::string_view id, u64 pages) {
-    const auto known =
-        std::find_if(paths.begin(), paths.end(), [&](const path_use& p) { return p.id == id; });
+    const auto known = std::find_if(paths.begin(), paths.end(), [&](const path_use& p) { return p.id == id; });
     if (known != paths.end())
         known->pages += pages;
     else
         paths.push_back({std::string(id), pages});
 }
 
-} // namespace
+}  // namespace
 
 void answer::used(std::string_view id, u64 pages) { add(paths, id, pages); }
 
 void answer::refused(refusal more) {
-    const auto known = std::find_if(refusals.begin(), refusals.end(), [&](const refusal& r) {
-        return r.rule == more.rule && r.error == more.error;
-    });
+    const auto known = std::find_if(refusals.begin(), refusals.end(),
+                                    [&](const refusal& r) { return r.rule == more.rule && r.error == more.error; });
     if (known != refusals.end())
         known->pages += more.pages;
     else
@@ -75,15 +73,11 @@ verdict region_report::verdict(std::size_t purpose) const {
 outcome region_report::outcome() const {
     using enum pinscope::verdict;
     const auto is = [&](std::size_t purpose, pinscope::verdict v) { return verdict(purpose) == v; };
-    if (is(0, nothing_asked))
-        return outcome::not_asked;
+    if (is(0, nothing_asked)) return outcome::not_asked;
     for (std::size_t purpose = 0; purpose < purposes.size(); ++purpose)
-        if (is(purpose, partly))
-            return outcome::mixed;
-    if (is(0, granted) && is(1, granted))
-        return is(2, granted) && is(3, granted) ? outcome::all : outcome::short_term;
-    if (is(0, granted))
-        return outcome::read_only;
+        if (is(purpose, partly)) return outcome::mixed;
+    if (is(0, granted) && is(1, granted)) return is(2, granted) && is(3, granted) ? outcome::all : outcome::short_term;
+    if (is(0, granted)) return outcome::read_only;
     return is(1, refused) && is(2, refused) && is(3, refused) ? outcome::none : outcome::mixed;
 }
 
@@ -91,8 +85,7 @@ u64 region_report::memlock_needed(const region& r) const {
     u64 needed = 0;
     for (std::size_t i = 0; i < questions.size(); ++i) {
         const auto& a = answers[i];
-        if (!questions[i].long_term)
-            continue;
+        if (!questions[i].long_term) continue;
         // A probe speaks for its run: where every one was granted, the driver would account all pages.
         const auto whole = a.verdict() == verdict::granted && a.probes != 0;
         needed = std::max(needed, whole ? r.pages() : a.pinned + a.probes_pinned);
@@ -122,4 +115,4 @@ u64 region_report::units() const {
     return sum;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

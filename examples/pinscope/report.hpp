@@ -14,19 +14,24 @@ namespace pinscope {
 
 /// One way to ask for pins: of the eight, a program uses the one that fits what its device does.
 struct question {
-    bool write = false;     ///< the device writes the memory (FOLL_WRITE)
-    bool long_term = false; ///< it keeps it indefinitely (FOLL_LONGTERM)
-    bool fast = false;      ///< pin_user_pages_fast, the lockless walk first; else pin_user_pages
+    bool write = false;      ///< the device writes the memory (FOLL_WRITE)
+    bool long_term = false;  ///< it keeps it indefinitely (FOLL_LONGTERM)
+    bool fast = false;       ///< pin_user_pages_fast, the lockless walk first; else pin_user_pages
 
     friend bool operator==(const question&, const question&) = default;
 };
 inline constexpr std::array<question, 8> questions{{
-    {false, false, true}, {false, false, false}, {true, false, true}, {true, false, false},
-    {false, true, true},  {false, true, false},  {true, true, true},  {true, true, false},
+    {false, false, true},
+    {false, false, false},
+    {true, false, true},
+    {true, false, false},
+    {false, true, true},
+    {false, true, false},
+    {true, true, true},
+    {true, true, false},
 }};
 /// "read", "write", "long-term read", "long-term write": what the two ways to ask have in common.
-inline constexpr std::array<std::string_view, 4> purposes{"read", "write", "long-term read",
-                                                          "long-term write"};
+inline constexpr std::array<std::string_view, 4> purposes{"read", "write", "long-term read", "long-term write"};
 /// Returns: "long-term read, fast".
 [[nodiscard]] std::string to_string(question q);
 
@@ -35,24 +40,24 @@ enum class verdict : std::uint8_t { nothing_asked, granted, partly, refused };
 
 /// Pages that were served over one path of the page table walk.
 struct path_use {
-    std::string id; ///< of the specification: "FP-PTE", "PMD/F"
+    std::string id;  ///< of the specification: "FP-PTE", "PMD/F"
     u64 pages = 0;
 };
 
 /// Why pages were refused.
 struct refusal {
-    std::string rule; ///< a sentence
-    int error = 0;    ///< positive errno
+    std::string rule;  ///< a sentence
+    int error = 0;     ///< positive errno
     u64 pages = 0;
-    u64 first = 0; ///< address of the first one
+    u64 first = 0;  ///< address of the first one
 };
 
 struct answer {
-    u64 asked = 0;  ///< pages that were present
-    u64 pinned = 0; ///< of these
-    u64 probes = 0; ///< pages that were absent: one of each run, or all of them with --fault-all
+    u64 asked = 0;   ///< pages that were present
+    u64 pinned = 0;  ///< of these
+    u64 probes = 0;  ///< pages that were absent: one of each run, or all of them with --fault-all
     u64 probes_pinned = 0;
-    u64 units = 0; ///< added to count words
+    u64 units = 0;  ///< added to count words
     std::vector<path_use> paths;
     std::vector<refusal> refusals;
 
@@ -83,8 +88,8 @@ struct region_report {
 struct balance {
     u64 acquired = 0;
     u64 released = 0;
-    u64 words_before = 0; ///< sum of the count words of all present pages …
-    u64 words_after = 0;  ///< … after the last question
+    u64 words_before = 0;  ///< sum of the count words of all present pages …
+    u64 words_after = 0;   ///< … after the last question
 
     [[nodiscard]] bool kept() const { return acquired == released && words_before == words_after; }
 };
@@ -93,8 +98,8 @@ struct report {
     pinscope::process process;
     std::string profile;
     bool fault_all = false;
-    std::vector<region_report> regions; ///< as process.regions
+    std::vector<region_report> regions;  ///< as process.regions
     pinscope::balance balance;
 };
 
-} // namespace pinscope
+}  // namespace pinscope

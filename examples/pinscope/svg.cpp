@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t most_rows = 400;
 constexpr unsigned width = 1080, row_height = 20, head_height = 190, gap_height = 22;
 constexpr unsigned address_x = 16, name_x = 140, squares_x = 430, bar_x = 550, bar_room = 430;
-constexpr unsigned slices = 86; // of a bar: what is present is shown in steps of 5 units
+constexpr unsigned slices = 86;  // of a bar: what is present is shown in steps of 5 units
 
 /// Text as XML wants it.
 std::string escaped(std::string_view text) {
@@ -91,7 +91,7 @@ std::string bar(const report& what, const block& b, unsigned y) {
     const auto steps = std::max<unsigned>(1, length * slices / bar_room);
     if (b.single()) {
         const auto& r = what.process.regions[b.first];
-        const auto part_of = [&](unsigned i) { // 0 nothing, 1 some, 2 all of slice i is present
+        const auto part_of = [&](unsigned i) {  // 0 nothing, 1 some, 2 all of slice i is present
             const auto from = pages * i / steps;
             const auto to = std::max(from + 1, pages * (i + 1) / steps);
             const auto present = present_between(r, from, to);
@@ -131,19 +131,20 @@ std::string row(const report& what, const block& b, unsigned y) {
 
 std::string head(const report& what) {
     const auto& p = what.process;
-    std::string out = words(16, 30, "Process " + std::to_string(p.pid) + " (" + printable(p.command) +
-                                        "): which memory can be pinned for devices",
-                            " font-size=\"18\" font-weight=\"bold\"");
-    out += words(16, 50, counted(p.regions.size(), "region") + ", " + human_bytes(p.size()) + " mapped, " +
-                             human_bytes(p.present_pages() * page_size) + " present; answers by the rules of " +
-                             what.profile + ". Point at a row for the reasons.");
+    std::string out = words(
+        16, 30,
+        "Process " + std::to_string(p.pid) + " (" + printable(p.command) + "): which memory can be pinned for devices",
+        " font-size=\"18\" font-weight=\"bold\"");
+    out += words(16, 50,
+                 counted(p.regions.size(), "region") + ", " + human_bytes(p.size()) + " mapped, " +
+                     human_bytes(p.present_pages() * page_size) + " present; answers by the rules of " + what.profile +
+                     ". Point at a row for the reasons.");
     unsigned x = 16;
     for (const auto o : {outcome::all, outcome::short_term, outcome::read_only, outcome::none, outcome::mixed}) {
         out += rectangle(x, 66, 14, 14, colour_of(o)) + words(x + 20, 78, to_string(o));
         x += 44 + 7 * static_cast<unsigned>(columns(to_string(o)));
     }
-    out += rectangle(16, 90, 40, 14, colour_of(outcome::all)) +
-           words(62, 102, "present in memory") +
+    out += rectangle(16, 90, 40, 14, colour_of(outcome::all)) + words(62, 102, "present in memory") +
            rectangle(190, 90, 40, 14, colour_of(outcome::all), " fill-opacity=\"0.6\"") +
            words(236, 102, "partly present") +
            rectangle(340, 90, 40, 14, colour_of(outcome::all), " fill-opacity=\"0.28\"") +
@@ -167,7 +168,7 @@ std::string head(const report& what) {
     return out;
 }
 
-} // namespace
+}  // namespace
 
 std::string to_svg(const report& what) {
     std::string body = head(what);
@@ -186,9 +187,8 @@ std::string to_svg(const report& what) {
     const auto height = std::to_string(y + 16);
     const auto across = std::to_string(width);
     return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + across + "\" height=\"" + height +
-           "\" viewBox=\"0 0 " + across + " " + height +
-           "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
+           "\" viewBox=\"0 0 " + across + " " + height + "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
            "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n" + body + "</svg>\n";
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -10,4 +10,4 @@ namespace pinscope {
 
 [[nodiscard]] std::string to_svg(const report& what);
 
-} // namespace pinscope
+}  // namespace pinscope

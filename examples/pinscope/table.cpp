@@ -80,8 +80,7 @@ std::vector<std::string> reasons(const region_report& r) {
             auto known = std::find_if(all.begin(), all.end(), [&](const reason& x) {
                 return x.why->rule == refused.rule && x.why->error == refused.error;
             });
-            if (known == all.end())
-                known = all.insert(all.end(), reason{&refused, 0, {}});
+            if (known == all.end()) known = all.insert(all.end(), reason{&refused, 0, {}});
             known->pages = std::max(known->pages, refused.pages);
             known->questions.push_back(q);
         }
@@ -97,12 +96,13 @@ std::vector<std::string> reasons(const region_report& r) {
             const bool slow = asked(2 * p + 1);
             if (fast || slow)
                 who += (who.empty() ? "" : ", ") + std::string(purposes[p]) +
-                       (fast && slow ? "" : fast ? " (fast)" : " (slow)");
+                       (fast && slow ? ""
+                        : fast       ? " (fast)"
+                                     : " (slow)");
         }
-        if (x.questions.size() == questions.size())
-            who = "any pin";
-        lines.push_back(who + " refused with " + errno_name(x.why->error) + " for " +
-                        counted(x.pages, "page") + ": " + x.why->rule);
+        if (x.questions.size() == questions.size()) who = "any pin";
+        lines.push_back(who + " refused with " + errno_name(x.why->error) + " for " + counted(x.pages, "page") + ": " +
+                        x.why->rule);
     }
     return lines;
 }
@@ -145,7 +145,7 @@ void add_row(std::string& out, const report& what, std::size_t i, const style& s
         add_wrapped(out, memlock_text(needed, what.process.memlock_soft), s, 7);
 }
 
-} // namespace
+}  // namespace
 
 std::string draw_table(const report& what, const style& s, std::size_t limit) {
     const auto& regions = what.process.regions;
@@ -158,9 +158,7 @@ std::string draw_table(const report& what, const style& s, std::size_t limit) {
         const auto rank = [&](std::size_t i) {
             return std::tuple(!regions[i].label.empty(), present[i], regions[i].size());
         };
-        std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) {
-            return rank(a) > rank(b);
-        });
+        std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) { return rank(a) > rank(b); });
         rows.resize(limit);
         std::sort(rows.begin(), rows.end());
     }
@@ -174,8 +172,7 @@ std::string draw_table(const report& what, const style& s, std::size_t limit) {
                     counted(regions.size() - rows.size(), "region") +
                         " with fewer pages present not listed; --limit 0 lists all",
                     s, 7);
-    add_wrapped(out,
-                "pins: r read, w write, R long-term read, W long-term write; - refused, ~ refused for some pages.",
+    add_wrapped(out, "pins: r read, w write, R long-term read, W long-term write; - refused, ~ refused for some pages.",
                 s, 0);
     return out;
 }
@@ -183,8 +180,7 @@ std::string draw_table(const report& what, const style& s, std::size_t limit) {
 std::string draw_totals(const report& what, const style& s) {
     const auto row = [&](std::string_view question, const std::array<std::string, 4>& cells) {
         auto text = fitted(question, 21) + right(cells[0], 12) + right(cells[1], 12);
-        if (s.width >= wide_enough)
-            text += right(cells[2], 12);
+        if (s.width >= wide_enough) text += right(cells[2], 12);
         return text + right(cells[3], 15);
     };
     auto out = s.painted(row("question", {"asked", "pinned", "refused", "references"}), "1") + "\n";
@@ -197,8 +193,8 @@ std::string draw_totals(const report& what, const style& s) {
             sum.units += r.answers[q].units;
             probes += q == 0 ? r.answers[q].probes : 0;
         }
-        out += row(to_string(questions[q]), {grouped(sum.asked), grouped(sum.pinned),
-                                             grouped(sum.asked - sum.pinned), grouped(sum.units)}) +
+        out += row(to_string(questions[q]),
+                   {grouped(sum.asked), grouped(sum.pinned), grouped(sum.asked - sum.pinned), grouped(sum.units)}) +
                "\n";
     }
     if (probes != 0)
@@ -214,8 +210,7 @@ std::string draw_totals(const report& what, const style& s) {
     const auto limit = what.process.memlock_soft;
     add_wrapped(out,
                 "memory lock: all that can be pinned for long needs " + human_bytes(needed) +
-                    " of RLIMIT_MEMLOCK; the limit is " + limit_text(limit) +
-                    (needed > limit ? ": too low." : "."),
+                    " of RLIMIT_MEMLOCK; the limit is " + limit_text(limit) + (needed > limit ? ": too low." : "."),
                 s, 0);
 
     const auto& b = what.balance;
@@ -235,15 +230,13 @@ std::string draw_region(const report& what, std::size_t index, const style& s) {
     const auto& r = what.process.regions[index];
     const auto& answers = what.regions[index];
     std::string out = s.painted("region " + std::to_string(index + 1) + ": " + r.title(), "1") + "\n";
-    out += "  " + range(r) + "  " + human_bytes(r.size()) + "  " + r.permissions() + "  " +
-           to_string(r.backing()) + (r.filesystem.empty() ? "" : " on " + printable(r.filesystem)) + "\n";
-    if (!r.name.empty() && r.label.size() != 0)
-        add_wrapped(out, "named " + printable(r.name), s, 2);
+    out += "  " + range(r) + "  " + human_bytes(r.size()) + "  " + r.permissions() + "  " + to_string(r.backing()) +
+           (r.filesystem.empty() ? "" : " on " + printable(r.filesystem)) + "\n";
+    if (!r.name.empty() && r.label.size() != 0) add_wrapped(out, "named " + printable(r.name), s, 2);
     std::string states;
     for (const auto p : {presence::anon, presence::anon_huge, presence::file, presence::zero, presence::hugetlb,
                          presence::swapped, presence::special, presence::absent})
-        if (const auto n = r.pages_in(p))
-            states += (states.empty() ? "" : ", ") + grouped(n) + " " + to_string(p);
+        if (const auto n = r.pages_in(p)) states += (states.empty() ? "" : ", ") + grouped(n) + " " + to_string(p);
     add_wrapped(out, counted(r.pages(), "page") + ": " + states, s, 2);
     if (r.most_mapped > 1)
         add_wrapped(out, "its most shared page is mapped " + grouped(r.most_mapped) + " times", s, 2);
@@ -258,8 +251,7 @@ std::string draw_region(const report& what, std::size_t index, const style& s) {
                         (what.fault_all ? "absent: " : "absent, probed: ") + grouped(a.probes_pinned) + " of " +
                             counted(a.probes, "page") + " pinned",
                         s, 6);
-        if (a.units != 0)
-            add_wrapped(out, counted(a.units, "reference") + " added, over " + list(a.paths), s, 6);
+        if (a.units != 0) add_wrapped(out, counted(a.units, "reference") + " added, over " + list(a.paths), s, 6);
         for (const auto& why : a.refusals)
             add_wrapped(out,
                         errno_name(why.error) + " for " + counted(why.pages, "page") + " from " + hex(why.first) +
@@ -267,17 +259,16 @@ std::string draw_region(const report& what, std::size_t index, const style& s) {
                         s, 6);
     }
     const auto needed = answers.memlock_needed(r);
-    if (needed != 0)
-        add_wrapped(out, memlock_text(needed, what.process.memlock_soft), s, 2);
+    if (needed != 0) add_wrapped(out, memlock_text(needed, what.process.memlock_soft), s, 2);
 
     constexpr std::size_t most_runs = 40;
     out += "  runs of pages:\n";
     for (std::size_t i = 0; i < std::min(r.runs.size(), most_runs); ++i)
-        out += "    " + hex(r.runs[i].first * page_size) + "  " +
-               right(counted(r.runs[i].pages, "page"), 20) + "  " + to_string(r.runs[i].what) + "\n";
+        out += "    " + hex(r.runs[i].first * page_size) + "  " + right(counted(r.runs[i].pages, "page"), 20) + "  " +
+               to_string(r.runs[i].what) + "\n";
     if (r.runs.size() > most_runs)
         out += "    and " + grouped(r.runs.size() - most_runs) + " more; --json has them all\n";
     return out;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

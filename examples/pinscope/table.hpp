@@ -19,4 +19,4 @@ namespace pinscope {
 /// Returns: all that is known about region number `index`.
 [[nodiscard]] std::string draw_region(const report& what, std::size_t index, const style& s);
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "terminal.hpp"
 
-#include <algorithm>
-#include <cstdlib>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cstdlib>
 
 #include "text.hpp"
 
@@ -20,16 +20,14 @@ std::string_view variable(const char* name) {
 bool speaks_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
         if (const auto locale = variable(name); !locale.empty())
-            return locale.find("UTF-8") != std::string_view::npos ||
-                   locale.find("utf8") != std::string_view::npos;
+            return locale.find("UTF-8") != std::string_view::npos || locale.find("utf8") != std::string_view::npos;
     return false;
 }
 
-} // namespace
+}  // namespace
 
 std::string style::painted(std::string_view text, std::string_view code) const {
-    if (!colour || code.empty())
-        return std::string(text);
+    if (!colour || code.empty()) return std::string(text);
     return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
 }
 
@@ -44,8 +42,8 @@ style style_of_stdout() {
         s.width = static_cast<std::size_t>(std::min<u64>(*columns, 10'000));
     else if (terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
         s.width = size.ws_col;
-    s.width = std::max<std::size_t>(s.width, 60); // less cannot hold a range of addresses
+    s.width = std::max<std::size_t>(s.width, 60);  // less cannot hold a range of addresses
     return s;
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -10,7 +10,7 @@ namespace pinscope {
 struct style {
     std::size_t width = 100;
     bool colour = false;
-    bool unicode = false; ///< blocks and lines; else ASCII
+    bool unicode = false;  ///< blocks and lines; else ASCII
 
     /// Returns: `text` between the escape sequences for SGR code `code`, or bare.
     [[nodiscard]] std::string painted(std::string_view text, std::string_view code) const;
@@ -19,4 +19,4 @@ struct style {
 /// Returns: what suits standard output and the environment (NO_COLOR, TERM, COLUMNS, LANG).
 [[nodiscard]] style style_of_stdout();
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -10,8 +10,7 @@ namespace pinscope {
 std::optional<u64> to_number(std::string_view text, int base) {
     u64 value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc{} || end != text.data() + text.size())
-        return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return value;
 }
 
@@ -43,8 +42,7 @@ std::string human_bytes(u64 bytes) {
         ++unit;
     }
     auto text = std::to_string(bytes);
-    if (bytes < 10 && tenths != 0)
-        text += "." + std::to_string(tenths);
+    if (bytes < 10 && tenths != 0) text += "." + std::to_string(tenths);
     return text + " " + units[unit];
 }
 
@@ -76,17 +74,15 @@ std::size_t sequence(std::string_view text) {
                                : lead >= 0xe0 && lead <= 0xef ? 3
                                : lead >= 0xf0 && lead <= 0xf4 ? 4
                                                               : 0;
-    if (length == 0 || length > text.size())
-        return 0;
+    if (length == 0 || length > text.size()) return 0;
     for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80)
-            return 0;
+        if ((byte(i) & 0xc0) != 0x80) return 0;
     const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
     const bool beyond = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
     return overlong || beyond ? 0 : length;
 }
 
-} // namespace
+}  // namespace
 
 std::string printable(std::string_view name) {
     std::string clean;
@@ -94,8 +90,8 @@ std::string printable(std::string_view name) {
         const auto length = sequence(name);
         const auto lead = static_cast<unsigned char>(name.front());
         // U+0080…U+009F steer some terminals as well.
-        const bool control = lead < 0x20 || lead == 0x7f ||
-                             (lead == 0xc2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xa0);
+        const bool control =
+            lead < 0x20 || lead == 0x7f || (lead == 0xc2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xa0);
         if (length == 0 || control)
             clean += '?';
         else
@@ -126,15 +122,13 @@ std::size_t byte_of(std::string_view text, std::size_t column) {
     return at;
 }
 
-} // namespace
+}  // namespace
 
 std::string fitted(std::string_view text, std::size_t width, bool keep_end) {
     const auto have = columns(text);
-    if (have <= width)
-        return std::string(text) + std::string(width - have, ' ');
+    if (have <= width) return std::string(text) + std::string(width - have, ' ');
     const std::size_t dots = width < 3 ? width : 3;
-    if (keep_end)
-        return std::string(dots, '.') + std::string(text.substr(byte_of(text, have - width + dots)));
+    if (keep_end) return std::string(dots, '.') + std::string(text.substr(byte_of(text, have - width + dots)));
     return std::string(text.substr(0, byte_of(text, width - dots))) + std::string(dots, '.');
 }
 
@@ -143,15 +137,12 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
     std::string line;
     while (true) {
         const auto word = take_word(text);
-        if (word.empty())
-            break;
-        if (!line.empty() && columns(line) + 1 + columns(word) > width)
-            lines.push_back(std::exchange(line, {}));
+        if (word.empty()) break;
+        if (!line.empty() && columns(line) + 1 + columns(word) > width) lines.push_back(std::exchange(line, {}));
         line += line.empty() ? "" : " ";
         line += word;
     }
-    if (!line.empty())
-        lines.push_back(line);
+    if (!line.empty()) lines.push_back(line);
     return lines;
 }
 
@@ -175,4 +166,4 @@ std::string errno_name(int error) {
     }
 }
 
-} // namespace pinscope
+}  // namespace pinscope

@@ -51,4 +51,4 @@ std::string_view take_line(std::string_view& text);
 /// Returns: "EFAULT" for 14 and so on; "errno 77" for one that Linux' page pinning never gives.
 [[nodiscard]] std::string errno_name(int error);
 
-} // namespace pinscope
+}  // namespace pinscope

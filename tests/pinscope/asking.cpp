@@ -27,7 +27,7 @@ report asked(fake_model& m, bool fault_all = false) {
     return ask(sample(), m, fault_all, [](u64, u64) {});
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("present pages are asked wholly, absent runs by one page") {
     fake_model m;
@@ -42,7 +42,7 @@ TEST_CASE("present pages are asked wholly, absent runs by one page") {
     }
     CHECK(what.regions[0].outcome() == outcome::all);
     CHECK(what.regions[0].memlock_needed(what.process.regions[0]) == 16 * page_size);
-    CHECK(m.discards == 8); // each question leaves the run as absent as it was
+    CHECK(m.discards == 8);  // each question leaves the run as absent as it was
 }
 
 TEST_CASE("all absent pages are asked on demand") {
@@ -55,7 +55,7 @@ TEST_CASE("all absent pages are asked on demand") {
 TEST_CASE("a question that changed pages is followed by a fresh region") {
     fake_model m;
     asked(m);
-    CHECK(m.builds == 2 + 4); // once each, and after every write to the zero page
+    CHECK(m.builds == 2 + 4);  // once each, and after every write to the zero page
 }
 
 TEST_CASE("refusals name all pages they hold for") {
@@ -101,6 +101,6 @@ TEST_CASE("a region's answers in one word") {
     CHECK(set({0, 0, 0, 0}) == outcome::none);
     CHECK(set({2, 1, 2, 2}) == outcome::mixed);
     set({2, 2, 2, 2});
-    r.answers[0].pinned = 0; // fast and slow disagree
+    r.answers[0].pinned = 0;  // fast and slow disagree
     CHECK(r.outcome() == outcome::mixed);
 }

@@ -35,8 +35,7 @@ public:
     void write_words(const std::filesystem::path& file, pinscope::u64 first,
                      const std::vector<pinscope::u64>& words) const {
         std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
-        if (!out)
-            out.open(file, std::ios::out | std::ios::binary);
+        if (!out) out.open(file, std::ios::out | std::ios::binary);
         out.seekp(static_cast<std::streamoff>(first * 8));
         out.write(reinterpret_cast<const char*>(words.data()), static_cast<std::streamsize>(words.size() * 8));
     }
@@ -48,8 +47,8 @@ public:
     }
 
     [[nodiscard]] pinscope::import_source source() const { return {root_.string(), (root_ / "thp").string()}; }
-    [[nodiscard]] pinscope::process import(
-        const pinscope::progress_function& progress = [](pinscope::u64, pinscope::u64) {}) const {
+    [[nodiscard]] pinscope::process import(const pinscope::progress_function& progress = [](pinscope::u64,
+                                                                                            pinscope::u64) {}) const {
         return pinscope::import_process(pid, source(), progress);
     }
 

@@ -10,11 +10,12 @@ using Catch::Matchers::Contains;
 
 namespace {
 constexpr u64 present = u64{1} << 63, swapped = u64{1} << 62, file_bit = u64{1} << 61, exclusive = u64{1} << 56;
-constexpr const char* two_regions = "10000-18000 rw-p 00000000 00:00 0    [heap]\n"
-                                    "Rss: 8 kB\nAnonymous: 8 kB\nSwap: 4 kB\n"
-                                    "40000-42000 r--p 00000000 fe:00 12    /bin/x\n"
-                                    "Rss: 4 kB\nVmFlags: rd mr\n";
-} // namespace
+constexpr const char* two_regions =
+    "10000-18000 rw-p 00000000 00:00 0    [heap]\n"
+    "Rss: 8 kB\nAnonymous: 8 kB\nSwap: 4 kB\n"
+    "40000-42000 r--p 00000000 fe:00 12    /bin/x\n"
+    "Rss: 4 kB\nVmFlags: rd mr\n";
+}  // namespace
 
 TEST_CASE("a process becomes regions with runs of pages") {
     fake_proc proc;
@@ -73,14 +74,15 @@ TEST_CASE("a large reservation with nothing in it is not read") {
     fake_proc proc;
     proc.write("smaps", "10000-10000010000 rw-p 00000000 00:00 0\nRss: 0 kB\n");
     proc.write_pagemap(0x10, {0});
-    const auto p = proc.import(); // reading would meet the end of the file
+    const auto p = proc.import();  // reading would meet the end of the file
     CHECK(p.regions[0].runs == std::vector<run>{{0x10, 0x10000000, presence::absent}});
 }
 
 TEST_CASE("devices and the gate page are not looked up") {
     fake_proc proc;
-    proc.write("smaps", "10000-12000 rw-s 00000000 00:06 4    /dev/card0\nRss: 8 kB\nVmFlags: rd wr io pf\n"
-                        "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0    [vsyscall]\n");
+    proc.write("smaps",
+               "10000-12000 rw-s 00000000 00:06 4    /dev/card0\nRss: 8 kB\nVmFlags: rd wr io pf\n"
+               "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0    [vsyscall]\n");
     proc.write_pagemap(0, {0});
     const auto p = proc.import();
     CHECK(p.regions[0].runs == std::vector<run>{{0x10, 2, presence::special}});
@@ -109,7 +111,7 @@ TEST_CASE("what cannot be imported is said in one sentence") {
         CHECK_THROWS_WITH(proc.import(), Contains("4711/smaps, line 2"));
     }
     SECTION("a smaps that may not be read") {
-        std::filesystem::create_directory(proc.directory() / "smaps"); // reading it fails, for root as well
+        std::filesystem::create_directory(proc.directory() / "smaps");  // reading it fails, for root as well
         CHECK_THROWS_WITH(proc.import(), Contains("cannot read") && Contains("4711/smaps"));
     }
 }
@@ -120,22 +122,19 @@ TEST_CASE("a process that ends while it is read is noticed") {
     proc.write_pagemap(0x40, {present | file_bit | 300, 0});
     SECTION("its directory disappears") {
         CHECK_THROWS_WITH(proc.import([&](u64 done, u64) {
-            if (done == 1)
-                std::filesystem::remove_all(proc.directory());
+            if (done == 1) std::filesystem::remove_all(proc.directory());
         }),
                           Contains("ended while it was being read"));
     }
     SECTION("it becomes a zombie") {
         CHECK_THROWS_WITH(proc.import([&](u64 done, u64) {
-            if (done == 1)
-                proc.write("stat", "4711 (x) Z 2 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0\n");
+            if (done == 1) proc.write("stat", "4711 (x) Z 2 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0\n");
         }),
                           Contains("ended while it was being read"));
     }
     SECTION("another one takes its number") {
         CHECK_THROWS_WITH(proc.import([&](u64 done, u64) {
-            if (done == 1)
-                proc.write("stat", "4711 (y) S 2 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 900 0 0\n");
+            if (done == 1) proc.write("stat", "4711 (y) S 2 0 0 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 900 0 0\n");
         }),
                           Contains("ended while it was being read"));
     }

@@ -10,7 +10,7 @@ using namespace pinscope;
 namespace {
 constexpr u64 present = u64{1} << 63, swapped = u64{1} << 62, file_bit = u64{1} << 61, exclusive = u64{1} << 56;
 constexpr u64 anon_flag = u64{1} << 12, hugetlb_flag = u64{1} << 17, zero_flag = u64{1} << 24;
-} // namespace
+}  // namespace
 
 TEST_CASE("a word of pagemap tells the state of a page") {
     region r;
@@ -39,7 +39,7 @@ TEST_CASE("frame numbers take 55 bits and are nothing for absent pages") {
 }
 
 TEST_CASE("huge pages are whole, aligned, and no more than smaps counted") {
-    const u64 first = 3 * huge_pages - 8; // 8 pages before a border
+    const u64 first = 3 * huge_pages - 8;  // 8 pages before a border
     std::vector<presence> states(8 + 3 * huge_pages, presence::anon);
     std::vector<bool> may(states.size(), true);
     u64 budget = 2 * huge_size;
@@ -78,8 +78,8 @@ TEST_CASE("runs grow while the state stays the same") {
     append(runs, {10, 1, presence::anon});
     append(runs, {11, 2, presence::anon});
     append(runs, {13, 1, presence::file});
-    append(runs, {20, 1, presence::file}); // not a neighbour
-    append(runs, {21, 0, presence::anon}); // nothing
+    append(runs, {20, 1, presence::file});  // not a neighbour
+    append(runs, {21, 0, presence::anon});  // nothing
     CHECK(runs == std::vector<run>{{10, 3, presence::anon}, {13, 1, presence::file}, {20, 1, presence::file}});
 }
 
@@ -87,18 +87,18 @@ TEST_CASE("estimated runs fill the region exactly, present pages first") {
     region r;
     r.begin = 16 * page_size, r.end = 26 * page_size;
     r.rss = 5 * page_size, r.anonymous = 3 * page_size, r.swap = page_size;
-    CHECK(estimated_runs(r) == std::vector<run>{{16, 3, presence::anon},
-                                                {19, 2, presence::file},
-                                                {21, 1, presence::swapped},
-                                                {22, 4, presence::absent}});
-    r.rss = r.anonymous = 100 * page_size; // smaps may count more than fits while the process runs
+    CHECK(estimated_runs(r) ==
+          std::vector<run>{
+              {16, 3, presence::anon}, {19, 2, presence::file}, {21, 1, presence::swapped}, {22, 4, presence::absent}});
+    r.rss = r.anonymous = 100 * page_size;  // smaps may count more than fits while the process runs
     CHECK(estimated_runs(r) == std::vector<run>{{16, 10, presence::anon}});
 }
 
 TEST_CASE("present pages are counted between any two pages") {
     region r;
     r.begin = 100 * page_size, r.end = 120 * page_size;
-    r.runs = {{100, 5, presence::anon}, {105, 5, presence::absent}, {110, 4, presence::file}, {114, 6, presence::swapped}};
+    r.runs = {
+        {100, 5, presence::anon}, {105, 5, presence::absent}, {110, 4, presence::file}, {114, 6, presence::swapped}};
     CHECK(present_between(r, 0, 20) == 9);
     CHECK(present_between(r, 4, 11) == 2);
     CHECK(present_between(r, 5, 10) == 0);

@@ -26,7 +26,7 @@ std::string complaint(std::string_view line) {
     return "accepted";
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("a line of maps gives a region") {
     const auto r = one("7f8e49244000-7f8e4939a000 r-xp 00026000 fe:01 2754                       /usr/lib/libc.so.6");
@@ -81,12 +81,12 @@ TEST_CASE("numbers up to 64 bits are read, larger ones are refused") {
 }
 
 TEST_CASE("what is not a line of maps is refused, and the place is said") {
-    const auto text = GENERATE(as<std::string>{}, "", " ", "1000", "1000-", "-2000", "1000 2000 rw-p 0 0:0 0",
-                               "2000-1000 rw-p 0 0:0 0", "1000-1000 rw-p 0 0:0 0", "1001-2000 rw-p 0 0:0 0",
-                               "xyz-2000 rw-p 0 0:0 0", "1000-2000", "1000-2000 rw", "1000-2000 rwxyz 0 0:0 0",
-                               "1000-2000 rw-q 0 0:0 0", "1000-2000 rw-p", "1000-2000 rw-p zz 0:0 0",
-                               "1000-2000 rw-p 0 00 0", "1000-2000 rw-p 0 0:", "1000-2000 rw-p 0 0:0",
-                               "1000-2000 rw-p 0 0:0 12x", "1000-2000 rw-p 0 1ffffffff:0 0", "\x1b[31m");
+    const auto text =
+        GENERATE(as<std::string>{}, "", " ", "1000", "1000-", "-2000", "1000 2000 rw-p 0 0:0 0",
+                 "2000-1000 rw-p 0 0:0 0", "1000-1000 rw-p 0 0:0 0", "1001-2000 rw-p 0 0:0 0", "xyz-2000 rw-p 0 0:0 0",
+                 "1000-2000", "1000-2000 rw", "1000-2000 rwxyz 0 0:0 0", "1000-2000 rw-q 0 0:0 0", "1000-2000 rw-p",
+                 "1000-2000 rw-p zz 0:0 0", "1000-2000 rw-p 0 00 0", "1000-2000 rw-p 0 0:", "1000-2000 rw-p 0 0:0",
+                 "1000-2000 rw-p 0 0:0 12x", "1000-2000 rw-p 0 1ffffffff:0 0", "\x1b[31m");
     CAPTURE(text);
     CHECK_THAT(complaint(text), StartsWith("maps, line 7: ") && Contains("expected"));
     CHECK(complaint(text).find('\x1b') == std::string::npos);
@@ -102,22 +102,23 @@ TEST_CASE("regions must come in order") {
 }
 
 TEST_CASE("smaps gives sizes and flags to the region above them") {
-    const auto regions = parse_smaps("1000-9000 rw-p 00000000 00:00 0                [heap]\n"
-                                     "Size:                 32 kB\n"
-                                     "KernelPageSize:        4 kB\n"
-                                     "Rss:                  12 kB\n"
-                                     "Swap:                  8 kB\n"
-                                     "Anonymous:            12 kB\n"
-                                     "AnonHugePages:         0 kB\n"
-                                     "FutureKey:        whatever\n"
-                                     "THPeligible:           0\n"
-                                     "VmFlags: rd wr mr mw me ac sd \n"
-                                     "200000-600000 rw-s 00000000 00:0f 77      /anon_hugepage (deleted)\n"
-                                     "KernelPageSize:     2048 kB\n"
-                                     "Shared_Hugetlb:     2048 kB\n"
-                                     "Private_Hugetlb:    2048 kB\n"
-                                     "VmFlags: rd wr sh ht\n",
-                                     "smaps");
+    const auto regions = parse_smaps(
+        "1000-9000 rw-p 00000000 00:00 0                [heap]\n"
+        "Size:                 32 kB\n"
+        "KernelPageSize:        4 kB\n"
+        "Rss:                  12 kB\n"
+        "Swap:                  8 kB\n"
+        "Anonymous:            12 kB\n"
+        "AnonHugePages:         0 kB\n"
+        "FutureKey:        whatever\n"
+        "THPeligible:           0\n"
+        "VmFlags: rd wr mr mw me ac sd \n"
+        "200000-600000 rw-s 00000000 00:0f 77      /anon_hugepage (deleted)\n"
+        "KernelPageSize:     2048 kB\n"
+        "Shared_Hugetlb:     2048 kB\n"
+        "Private_Hugetlb:    2048 kB\n"
+        "VmFlags: rd wr sh ht\n",
+        "smaps");
     REQUIRE(regions.size() == 2);
     CHECK(regions[0].rss == 12 * 1024);
     CHECK(regions[0].swap == 8 * 1024);
@@ -161,9 +162,10 @@ TEST_CASE("the memory lock limit is a number or unlimited") {
 }
 
 TEST_CASE("mountinfo tells the filesystem behind a device") {
-    const auto types = parse_mountinfo("22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
-                                       "31 22 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw\n",
-                                       "mountinfo");
+    const auto types = parse_mountinfo(
+        "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+        "31 22 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw\n",
+        "mountinfo");
     CHECK(types.at({254, 0}) == "ext4");
     CHECK(types.at({0, 27}) == "tmpfs");
     CHECK_THROWS_WITH(parse_mountinfo("22 1 254 / / rw - ext4 x rw\n", "mountinfo"), StartsWith("mountinfo, line 1: "));

@@ -52,7 +52,7 @@ std::size_t lines(const std::string& text) {
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
-} // namespace
+}  // namespace
 
 TEST_CASE("pictures and tables stay within the width and are plain without colour") {
     const auto count = GENERATE(std::size_t{1}, 2, 30, 2000);
@@ -200,6 +200,6 @@ TEST_CASE("text is cut by columns, not bytes") {
     CHECK(fitted("äöüäöü", 5, true) == "...öü");
     CHECK(columns("äöü") == 3);
     CHECK(wrapped("one two three", 7) == std::vector<std::string>{"one two", "three"});
-    CHECK(printable("a\xc2\x9b") == "a?"); // the one-character form of ESC [
-    CHECK(printable("\xed\xa0\x80") == "???"); // half of a surrogate pair
+    CHECK(printable("a\xc2\x9b") == "a?");      // the one-character form of ESC [
+    CHECK(printable("\xed\xa0\x80") == "???");  // half of a surrogate pair
 }
