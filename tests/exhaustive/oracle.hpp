@@ -128,7 +128,8 @@ public:
         }
         if (r.rule == overflow::saturate) return raise(s, u);
         answer a{{wrap(s.raw + u), s.pin}};
-        if (r.rule != overflow::unchecked && a.after.raw < 0 && !blocked(a.after.raw)) a.warned.negative = 1;
+        const bool still_blocked = blocked(s.raw) && blocked(a.after.raw);
+        if (r.rule != overflow::unchecked && a.after.raw < 0 && !still_blocked) a.warned.negative = 1;
         return a;
     }
 
