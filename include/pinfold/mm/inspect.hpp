@@ -71,7 +71,7 @@ template <class P>
     page_state<P> s;
     s.page = page;
     s.number = phys.number(page);
-    s.generation = head->generation;
+    s.generation = page->generation;  // its own: a sub-page stays what it is when its folio is split
     s.kind = kind_of(phys, head);
     s.order = head->order();
     s.index = phys.index_in_folio(page);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSL-1.0
+// Plays a scenario on a fresh machine of one profile, line by line.
+#pragma once
+
+#include <string>
+
+#include "program.hpp"
+
+namespace scenario {
+
+/// Where the answers go.
+class audience {
+public:
+    virtual ~audience() = default;
+    virtual void line(const std::string& json) = 0;
+    /// What a person wants to know beside it. Called only if wants_reasons().
+    virtual void remark(const std::string& text) = 0;
+    /// A line says something the language does not allow.
+    virtual void wrong(const program& p, const statement& at, const std::string& why) = 0;
+    [[nodiscard]] virtual bool wants_reasons() const = 0;
+};
+
+/// Effects: plays `p`; whatever it left behind is gone afterwards.
+template <class P>
+void play(const program& p, audience& to);
+
+}  // namespace scenario
