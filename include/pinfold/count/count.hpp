@@ -190,7 +190,9 @@ public:
 
     /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
     /// pin is held. The head cannot die while blocked. In a shared word (overlay, split) there must be fewer
-    /// references than one pin has units, then and until unblock_pins(); maybe_pinned() answers maybe meanwhile.
+    /// references than one pin has units, then and until unblock_pins(); maybe_pinned() answers maybe meanwhile; and
+    /// under sticky_dead a word the budget does not explain reads as blocked: pins of it are refused without a
+    /// warning, and a reference may be refused as overflow while a refused pin of another thread is in flight.
     /// Requires: evidence, kept until unblock_pins(). Synchronises: sequentially consistent on success.
     [[nodiscard]] bool block_pins(bool large = false) noexcept
         requires traits::can_block
@@ -376,8 +378,8 @@ private:
     /// refused pin in flight on a blocked head stands: that word is negative for an instant only.
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo undo) noexcept {
+        if (!IsPin && detail::settles_blocked<P>(refs_, u)) return {};
         const value_type seen = detail::wrap_sub(refs_.load(), u);
-        if (!IsPin && traits::in_blocked_band(seen)) return {};
         outcome why = detail::explain<P, IsPin>(seen, u);
         why.undo = undo(*this, u);
         return why;
@@ -418,7 +420,7 @@ private:
     }
 
     // Cold sides read the word themselves: its address is then no part of the hot path.
-    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_.load(), u); }
+    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_, u); }
     PINFOLD_DETAIL_COLD outcome refuse_batch(std::uint64_t n, std::uint64_t limit) noexcept {
         return detail::refuse_batch<P>(refs_.load(), limit, n);
     }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "../count/broken_count.hpp"
+#include "../policy/no_trace.hpp"
+#include "../policy/pin_form.hpp"
 
 namespace pinfold::detail {
 
@@ -10,10 +12,34 @@ struct broken_page_ops {
     struct traits {
         static constexpr bool has_pins = true;
         static constexpr bool can_block = true;
+        static constexpr pin_form form = pin_form::none;
+        static constexpr std::uint64_t pin_unit = 1;
+        static constexpr std::uint64_t batch_max(std::uint64_t) noexcept { return 1; }
+    };
+    struct policy {
+        struct head {
+            static constexpr bool stable = true;
+        };
+        struct dirtying {
+            template <class... A> static void mark(const A&...) noexcept {}
+        };
+    };
+    struct pinning {
+        static constexpr hold_kind kind = hold_kind::pin;
+        template <class... A> static constexpr bool is_exempt(const A&...) noexcept { return false; }
+        template <class... A> static void grab(const A&...) noexcept {}
+    };
+    struct reference : pinning {
+        static constexpr hold_kind kind = hold_kind::reference;
     };
     using value_type = std::int64_t;
 
     template <class Page> static Page* head(Page* p) noexcept { return p; }
+    template <class Page> static Page& count_of(Page* p) noexcept { return *p; }
+    template <class Hold, class... A> static outcome try_grab_head(const A&...) noexcept { return {}; }
+    template <class Hold, class... A> static void undo_grab_head(const A&...) noexcept {}
+    template <class Hold, class... A> static void record(const A&...) noexcept {}
+    template <class Hold, class... A> static void drop_head(const A&...) noexcept {}
     template <class... A> static outcome try_get(const A&...) noexcept { return {}; }
     template <class... A> static outcome try_get_held(const A&...) noexcept { return {}; }
     template <class... A> static void get(const A&...) noexcept {}

@@ -16,14 +16,22 @@ namespace detail {
 
 /// An element of a range of pages is a page, a pointer to one (may be null), or an owner with get().
 template <class T>
-PINFOLD_DETAIL_HOT auto* page_address(T&& element) noexcept {
-    using plain = std::remove_cvref_t<T>;
-    if constexpr (std::is_pointer_v<plain>)
-        return element;
-    else if constexpr (counted_page<plain>)
-        return &element;
-    else
-        return element.get();
+concept has_policy = !same<policy_of_t<T>, no_policy>;
+
+template <class Page>
+    requires has_policy<Page>
+PINFOLD_DETAIL_HOT Page* page_address(Page* element) noexcept {
+    return element;
+}
+template <class Page>
+    requires has_policy<Page>
+PINFOLD_DETAIL_HOT Page* page_address(Page& element) noexcept {
+    return &element;
+}
+template <class Owner>
+    requires(!has_policy<Owner> && requires(const Owner& o) { page_address(o.get()); })
+PINFOLD_DETAIL_HOT auto* page_address(const Owner& element) noexcept {
+    return element.get();
 }
 
 template <class Range>
@@ -32,10 +40,10 @@ using page_of = std::remove_pointer_t<decltype(page_address(*ranges::begin(std::
 }  // namespace detail
 
 /// A type R is a page range if and only if it is an input range (of the standard library or of range-v3) whose
-/// elements are counted pages, pointers to them, or owners of them (page_ref, page_pin, intrusive_ptr …).
+/// elements are pages that have a policy, pointers to them, or owners of them (page_ref, page_pin, intrusive_ptr …).
 /// Minimal model: frame*[4]. Non-model: a range that makes pages on the fly (a page has an identity).
 template <class R>
-concept page_range = ranges::input_range<R> && requires { requires counted_page<detail::page_of<R>>; };
+concept page_range = ranges::input_range<R> && requires { typename detail::page_of<R>; };
 
 /// A run: `count` pages of the block of `head`, the first of them `first`, one after the other.
 template <class Page>

@@ -2,6 +2,7 @@
 // Giving back many pages at once: one atomic operation per run of one head. Source: spec 06 §9.
 #pragma once
 
+#include "../page/page_pin.hpp"
 #include "page_range.hpp"
 
 namespace pinfold {
@@ -18,7 +19,7 @@ std::size_t unpin_all(R&& pages) {
 
 /// As unpin_all; every head is marked dirty before its pins are given back, once per run.
 template <page_range R>
-    requires(!detail::same<typename policy_of_t<detail::page_of<R>>::dirtying, no_dirtying>)
+    requires(detail::has_dirtying<detail::page_of<R>>)
 std::size_t unpin_dirty(R&& pages) {
     using ops = page_ops<detail::page_of<R>>;
     using hold = typename ops::pinning;
@@ -37,12 +38,12 @@ std::size_t put_all(R&& pages) {
 }
 
 /// Effects: gives back the pins (or references) of a contiguous run, one RMW.
-template <counted_page Page>
+template <detail::has_policy Page>
 void unpin_run(const page_run<Page>& run) noexcept {
     using ops = page_ops<Page>;
     if (run.count != 0) ops::template drop_head<typename ops::pinning>(run.head, run.count);
 }
-template <counted_page Page>
+template <detail::has_policy Page>
 void put_run(const page_run<Page>& run) noexcept {
     using ops = page_ops<Page>;
     if (run.count != 0) ops::template drop_head<typename ops::reference>(run.head, run.count);

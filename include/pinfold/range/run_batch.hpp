@@ -117,20 +117,20 @@ auto try_grab_run(Page* first, std::size_t count, keep_partial_t) {
 
 /// Effects: one pin per page of first[0, count), speculatively; one RMW per block (per largest batch of a block).
 /// The pages are stepped over by the policy's nth(p, k), or p + k. Refusals, errors and orders as try_pin_all.
-template <counted_page Page>
+template <detail::has_policy Page>
 auto try_pin_run(Page* first, std::size_t count, all_or_nothing_t how = all_or_nothing) {
     return detail::try_grab_run<typename page_ops<Page>::pinning>(first, count, how);
 }
-template <counted_page Page>
+template <detail::has_policy Page>
 auto try_pin_run(Page* first, std::size_t count, keep_partial_t how) {
     return detail::try_grab_run<typename page_ops<Page>::pinning>(first, count, how);
 }
 /// As try_pin_run, for references.
-template <counted_page Page>
+template <detail::has_policy Page>
 auto try_get_run(Page* first, std::size_t count, all_or_nothing_t how = all_or_nothing) {
     return detail::try_grab_run<typename page_ops<Page>::reference>(first, count, how);
 }
-template <counted_page Page>
+template <detail::has_policy Page>
 auto try_get_run(Page* first, std::size_t count, keep_partial_t how) {
     return detail::try_grab_run<typename page_ops<Page>::reference>(first, count, how);
 }
