@@ -8,7 +8,7 @@
 
 #include "error.hpp"
 #include "pagecache.hpp"
-#include "rmap.hpp"
+#include "rmap_walk.hpp"
 #include "space.hpp"
 
 namespace pinfold::mm {
@@ -29,44 +29,6 @@ void put_back(physical<P>& phys, frame<P>* head) {
 }
 
 namespace detail {
-
-/// Calls visit(space&, place, pfn at that place) for every slot that might hold an entry of the folio, under its
-/// page-table lock. Huge: the pmd slots as well as the ptes.
-template <class P, class Visit>
-void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
-    auto& mm = *static_cast<space<P>*>(v.owner);
-    if (a % pmd_size == 0 && pages == pages_per_pmd) {
-        const auto at = mm.tables.find(a, level::pmd);
-        if (!at.reached(level::pmd)) return;
-        word_guard lock(at.lock());
-        if (!at.slot->read().is_table()) {
-            visit(mm, at, std::uint64_t{0});
-            return;
-        }
-    }
-    for (std::uint64_t k = 0; k < pages; ++k) {
-        if (!v.holds(a + (k << page_shift))) continue;
-        const auto at = mm.tables.find(a + (k << page_shift), level::pte);
-        if (!at.reached(level::pte)) continue;
-        word_guard lock(at.lock());
-        visit(mm, at, k);
-    }
-}
-
-template <class P, class Visit>
-void each_slot(physical<P>&, frame<P>* head, Visit visit) {
-    const std::uint64_t n = head->pages();
-    if (head->is_anon()) {
-        auto* rmap = head->template owner_as<anon_rmap>();
-        std::lock_guard guard(rmap->lock);
-        rmap->each_overlapping(head->index, n, [&](vma& v, vaddr a) { each_slot_in<P>(v, a, n, visit); });
-    } else if (file* f = head->template owner_as<file>()) {
-        std::lock_guard guard(f->lock);
-        for (vma* v = f->mappings; v; v = v->file_next)
-            if (head->index < v->pgoff + v->pages() && head->index + n > v->pgoff)
-                each_slot_in<P>(*v, v->address_of(head->index), n, visit);
-    }
-}
 
 /// What the counts must be if nobody but the mappings, the cache and the isolator holds the folio (spec 02 §6).
 template <class P>

@@ -12,9 +12,11 @@
 
 #include "contents.hpp"
 #include "frame.hpp"
+#include "hugetlb_pool.hpp"
 #include "ledger.hpp"
 #include "lru.hpp"
 #include "memmap.hpp"
+#include "rmap.hpp"
 #include "stats.hpp"
 #include "warn.hpp"
 #include "zone.hpp"
@@ -37,6 +39,7 @@ struct options {
     std::vector<node_size> more_nodes;           ///< nodes 1, 2, …
     thp_mode thp = thp_mode::madvise;            ///< anonymous huge pages on fault
     bool use_huge_zero = true;                   ///< read faults may map the huge zero page
+    std::vector<huge_pool_size> huge_pools;      ///< pages of the hugetlb pools at the start
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
 };
 
@@ -93,6 +96,7 @@ public:
         if (!zero_) throw std::invalid_argument("pinfold: a machine needs memory");
         zero_->set(pg::zero);
         zero_->set(pg::reserved);
+        hugetlb.set_up(*this, o.huge_pools);
     }
     physical(const physical&) = delete;
     physical& operator=(const physical&) = delete;
@@ -159,10 +163,28 @@ public:
         }
         if (!check_free(head)) return;  // quarantined: never handed out again
         ledger.forget(number(head));
+        if (head->is(pg::hugetlb)) return hugetlb.give(head);
         if (order != 0)
             for (std::uint64_t k = 1; k < (std::uint64_t{1} << order); ++k) reset(nth(head, k));
         reset(head);
         zone_of(number(head)).give(head, order);
+    }
+
+    /// Returns: 2^order dead frames in a row for a hugetlb pool, of any order, or null.
+    [[nodiscard]] page* take_block(unsigned order) {
+        for (auto z = zones_.rbegin(); z != zones_.rend(); ++z) {
+            if (is_movable_zone(**z)) continue;
+            page* f = order > max_order ? (*z)->take_contiguous(order) : (*z)->take(order, migrate_type::unmovable);
+            if (f) return f;
+        }
+        return nullptr;
+    }
+    /// Effects: gives such a block back to the buddy.
+    void give_block(page* block, unsigned order) {
+        const pfn first = number(block);
+        const unsigned piece = order < max_order ? order : max_order;
+        for (std::uint64_t k = 0; k < (std::uint64_t{1} << order); k += std::uint64_t{1} << piece)
+            zone_of(first).give(at(first + k), piece);
     }
 
     // ---- units -------------------------------------------------------------------------------------------
@@ -213,10 +235,13 @@ public:
     contents<P> data;
     block_types types;
     pin_statistics stats;
+    word64 uncounted_pins;  ///< pins folio_add_pin made without counting them (NR-3): the drift of the statistics
     warnings warn;
     typename P::ledger ledger;
+    anon_rmap_pool rmaps;
     thp_mode thp;
     bool use_huge_zero;
+    hugetlb_pools<P, physical> hugetlb;
 
 private:
     static std::uint64_t frames_of(std::uint64_t bytes) noexcept {
@@ -243,6 +268,7 @@ private:
         for (std::uint64_t k = 1; k < n; ++k) {
             page* t = nth(f, k);
             t->flags.store(identity | (t->flags.load() & kept));
+            ++t->generation;
             if (r.zeroed) data.zero(*t, number(t));
             frame_policy<P>::head::make_tail(*t, *f);
         }

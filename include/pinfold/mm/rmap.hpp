@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <mutex>
 
 #include "frame.hpp"
@@ -11,18 +12,28 @@
 
 namespace pinfold::mm {
 
+class anon_rmap_pool;
+
 /// The VMAs that may map an anonymous page: those it was faulted in and their children by fork.
+/// The objects of a machine live as long as it does and are used again: a page may still point to one that its last
+/// VMA has left, and a walk that starts there is safe and finds nothing.
 class anon_rmap {
 public:
+    explicit anon_rmap(anon_rmap_pool& home) noexcept : home_(home) {}
+    anon_rmap(const anon_rmap&) = delete;
+    anon_rmap& operator=(const anon_rmap&) = delete;
+
+    /// Effects: v is asked too, after all others: a walk sees a parent before the child that copies from it, so that
+    /// what it changed in neither place was copied changed (fork against migration).
     void attach(vma& v) noexcept {
         std::lock_guard guard(lock);
-        v.anon_prev = nullptr;
-        v.anon_next = first_;
-        if (first_) first_->anon_prev = &v;
-        first_ = &v;
+        v.anon_next = nullptr;
+        v.anon_prev = last_;
+        (last_ ? last_->anon_next : first_) = &v;
+        last_ = &v;
         v.anon_.publish(reinterpret_cast<std::intptr_t>(this));
     }
-    /// Effects: v is no longer asked. Destroys the object with its last VMA.
+    /// Effects: v is no longer asked. With its last VMA the object goes back to its pool.
     static void detach(vma& v) noexcept {
         anon_rmap* self = v.anon();
         if (!self) return;
@@ -32,11 +43,12 @@ public:
             if (v.anon_prev) v.anon_prev->anon_next = v.anon_next;
             else self->first_ = v.anon_next;
             if (v.anon_next) v.anon_next->anon_prev = v.anon_prev;
+            else self->last_ = v.anon_prev;
             v.anon_next = v.anon_prev = nullptr;
             v.anon_.publish(0);
             last = self->first_ == nullptr;
         }
-        if (last) delete self;
+        if (last) give_back(self);
     }
     /// Effects: calls visit(vma&, vaddr) for each VMA that covers any of `n` pages from offset `index`; the address
     /// is that of `index`, which may lie before the VMA. Requires: `lock`.
@@ -49,8 +61,39 @@ public:
     spin_lock lock;  ///< outside the page-table locks (spec 07 §18); also guards the bounds of the VMAs in it
 
 private:
+    friend class anon_rmap_pool;
+    static void give_back(anon_rmap* self) noexcept;
+
+    anon_rmap_pool& home_;
     vma* first_ = nullptr;
+    vma* last_ = nullptr;
+    anon_rmap* next_free_ = nullptr;
 };
+
+/// Makes and keeps the anon_rmap objects of one machine.
+class anon_rmap_pool {
+public:
+    [[nodiscard]] anon_rmap& take() {
+        std::lock_guard guard(lock_);
+        if (anon_rmap* a = free_) {
+            free_ = a->next_free_;
+            return *a;
+        }
+        return all_.emplace_back(*this);
+    }
+
+private:
+    friend class anon_rmap;
+    spin_lock lock_;
+    std::deque<anon_rmap> all_;
+    anon_rmap* free_ = nullptr;
+};
+
+inline void anon_rmap::give_back(anon_rmap* self) noexcept {
+    std::lock_guard guard(self->home_.lock_);
+    self->next_free_ = self->home_.free_;
+    self->home_.free_ = self;
+}
 
 // ---- mapcounts: one unit per entry. Requires: the page-table lock of that entry. -------------------------------
 

@@ -151,7 +151,7 @@ public:
         auto it = vmas_.find(v.start);
         if (it != vmas_.begin() && may_merge(std::prev(it)->second, v)) a = std::prev(it)->second.anon();
         if (!a && std::next(it) != vmas_.end() && may_merge(v, std::next(it)->second)) a = std::next(it)->second.anon();
-        if (!a) a = new anon_rmap;
+        if (!a) a = &phys.rmaps.take();
         a->attach(v);
         return *a;
     }
