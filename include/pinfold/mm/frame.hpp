@@ -18,7 +18,7 @@ inline constexpr unsigned zone_kinds = 4;
 enum class pg : unsigned char {
     locked = 24, dirty, uptodate, lru, batched, large, exclusive, swapbacked, mlocked, referenced, writeback,
     swapcache, buffers, buddy, table, reserved, hwpoison, readahead, hugetlb, zero, written, isolated, bad,
-    huge_zero,
+    huge_zero, restore_reserve,
 };
 
 /// What frame::mapping points to, in its low two bits.

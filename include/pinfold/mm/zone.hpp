@@ -85,6 +85,22 @@ public:
         link(map_->at(n), order, type);
     }
 
+    /// Returns: the first descriptor of 2^order dead frames in a row, more than the buddy can give at once, or null.
+    /// Complexity: the blocks of the zone.
+    page* take_contiguous(unsigned order) noexcept {
+        std::lock_guard lock(lock_);
+        const std::uint64_t size = std::uint64_t{1} << order;
+        for (pfn n{align_up(first_.n, size)}; n + size <= last_; n = n + size) {
+            if (!is_free_range(n, size)) continue;
+            while (frontier_ < n) seed(migrate_type::movable);
+            for (pfn b = n; b < n + size && b < frontier_; b = b + max_block) unlink(map_->at(b));
+            if (frontier_ < n + size) frontier_ = n + size;  // never seeded: its frames are untouched
+            free_ -= size;
+            return map_->at(n);
+        }
+        return nullptr;
+    }
+
     /// Effects: moves every free block of [first, last) to the lists of `type` and the frames freed later too.
     /// Requires: multiples of the largest block. Source: spec 07 §1 CMA.
     void retype(pfn first, pfn last, migrate_type type) noexcept {
@@ -133,6 +149,15 @@ private:
         f->index = 0;
         f->private_ = 0;
         f->flags.store(identity_ | (f->flags.load() & page::bit(pg::written)));
+    }
+    bool is_free_range(pfn first, std::uint64_t size) const noexcept {
+        for (pfn b = first; b < first + size && b < frontier_; b = b + max_block) {
+            const page* f = map_->at(b);
+            const migrate_type t = types_->of(b);
+            if (!f->is(pg::buddy) || f->order() != max_order || t == migrate_type::cma || t == migrate_type::isolate)
+                return false;
+        }
+        return true;
     }
     void seed(migrate_type type) noexcept {
         if (type != migrate_type::movable)
