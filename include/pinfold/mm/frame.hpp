@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "../pinfold.hpp"
+#include "device_policy.hpp"
 #include "geometry.hpp"
 #include "lock.hpp"
 
@@ -67,7 +68,7 @@ struct alignas(64) frame {
     std::uint64_t private_;        ///< swap slot, buffers; page table: deposited tables
 
     // ---- fields of flags ---------------------------------------------------------------------------------
-    static constexpr unsigned order_bits = 6, zone_shift = 6, node_shift = 9, machine_shift = 13;
+    static constexpr unsigned order_bits = 6, zone_shift = 6, node_shift = 9, machine_shift = 13, device_shift = 21;
 
     [[nodiscard]] unsigned order() const noexcept { return static_cast<unsigned>(flags.load() & 63); }
     [[nodiscard]] std::uint64_t pages() const noexcept { return std::uint64_t{1} << order(); }
@@ -75,6 +76,10 @@ struct alignas(64) frame {
     [[nodiscard]] unsigned node() const noexcept { return static_cast<unsigned>(flags.load() >> node_shift & 15); }
     [[nodiscard]] unsigned machine() const noexcept {
         return static_cast<unsigned>(flags.load() >> machine_shift & 255);
+    }
+    /// What device the frame belongs to; none for memory.
+    [[nodiscard]] device_type device() const noexcept {
+        return static_cast<device_type>(flags.load() >> device_shift & 7);
     }
     static constexpr std::int64_t identity(zone_kind z, unsigned node, unsigned machine, unsigned order) noexcept {
         return static_cast<std::int64_t>(order) | static_cast<std::int64_t>(z) << zone_shift |

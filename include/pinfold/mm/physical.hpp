@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "contents.hpp"
+#include "dev_pagemap.hpp"
 #include "frame.hpp"
 #include "hugetlb_pool.hpp"
 #include "ledger.hpp"
@@ -18,6 +19,7 @@
 #include "memmap.hpp"
 #include "rmap.hpp"
 #include "stats.hpp"
+#include "swap.hpp"
 #include "warn.hpp"
 #include "zone.hpp"
 
@@ -40,6 +42,7 @@ struct options {
     thp_mode thp = thp_mode::madvise;            ///< anonymous huge pages on fault
     bool use_huge_zero = true;                   ///< read faults may map the huge zero page
     std::vector<huge_pool_size> huge_pools;      ///< pages of the hugetlb pools at the start
+    std::uint64_t swap = std::uint64_t{1} << 26;  ///< bytes of the swap area; 0: none
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
 };
 
@@ -66,6 +69,14 @@ private:
 };
 
 template <class P>
+class physical;
+/// What becomes of a device page whose count came to rest: devmap.hpp.
+template <class P>
+void device_page_freed(physical<P>&, frame<P>* head);
+template <class P>
+void device_page_idle(physical<P>&, frame<P>* head);
+
+template <class P>
 class physical {
 public:
     using page = frame<P>;
@@ -74,7 +85,7 @@ public:
     static constexpr unsigned max_machines = 256;
 
     explicit physical(const options& o)
-        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), thp(o.thp), use_huge_zero(o.use_huge_zero),
+        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), swap(o.swap), thp(o.thp), use_huge_zero(o.use_huge_zero),
           machine_(enlist(this)) {
         std::vector<node_size> nodes{{o.ram, o.movable, o.cma}};
         nodes.insert(nodes.end(), o.more_nodes.begin(), o.more_nodes.end());
@@ -123,6 +134,7 @@ public:
     [[nodiscard]] unsigned nodes() const noexcept { return nodes_; }
     [[nodiscard]] unsigned machine() const noexcept { return machine_; }
     [[nodiscard]] pfn device_first() const noexcept { return device_first_; }
+    [[nodiscard]] pfn device_end() const noexcept { return {frames_}; }
     [[nodiscard]] static physical& of(const page& head) noexcept { return *machines()[head.machine()]; }
 
     [[nodiscard]] std::uint64_t free_pages() {
@@ -154,8 +166,9 @@ public:
     }
 
     /// What the release policy calls when a folio's count reached zero: the caller alone owns it now. It neither
-    /// counts nor decides. Device and hugetlb folios will branch off here by kind.
+    /// counts nor decides. Device folios stay with their device.
     void free_folio(page* head) {
+        if (head->zone() == zone_kind::device) return device_page_freed(*this, head);
         const unsigned order = head->order();
         if (head->is(pg::buddy)) {
             warn.emit(warn_id::double_free, 0);
@@ -223,6 +236,9 @@ public:
     void each_frame(Visit visit) {
         for (auto& z : zones_)
             for (pfn n = z->first(); n < z->frontier(); n = n + 1) visit(at(n));
+        pagemaps.each([&](const dev_pagemap<P>& m) {
+            for (pfn n = m.first; n < m.last; n = n + 1) visit(at(n));
+        });
     }
 
     static constexpr std::uint64_t first_frame = max_block;  // frame 0 is never memory
@@ -238,7 +254,10 @@ public:
     word64 uncounted_pins;  ///< pins folio_add_pin made without counting them (NR-3): the drift of the statistics
     warnings warn;
     typename P::ledger ledger;
+    pagemap_list<P> pagemaps;
+    wait_queue page_idle;   ///< who waits for a device page to become idle
     anon_rmap_pool rmaps;
+    swap_area swap;
     thp_mode thp;
     bool use_huge_zero;
     hugetlb_pools<P, physical> hugetlb;
@@ -331,6 +350,12 @@ private:
 template <class P>
 struct frame_policy : pinfold::page_defaults<&frame<P>::count> {
     static void give_back(frame<P>& head) noexcept { physical<P>::of(head).free_folio(&head); }
+    static void wake(frame<P>& head) noexcept { device_page_idle(physical<P>::of(head), &head); }
+    /// page_is_devmap_managed, asked only while such a device exists.
+    static bool is_managed(const frame<P>& head) noexcept {
+        return head.zone() == zone_kind::device && P::devices::is_managed(head.device());
+    }
+    using managed_devices = pinfold::device_switch<frame_policy<P>>;
     static void mark_dirty(frame<P>& head) noexcept { head.set(pg::dirty); }
     struct per_node {
         static void acquired(const frame<P>& head, std::uint64_t n) noexcept {
@@ -345,10 +370,14 @@ struct frame_policy : pinfold::page_defaults<&frame<P>::count> {
     };
 
     using head = pinfold::tagged_head<&frame<P>::link>;
-    using release = pinfold::free_at_zero<&give_back>;
+    using release = pinfold::by_kind<managed_devices, &is_managed,
+                                     pinfold::on_release<pinfold::idle_at_one<&wake>, pinfold::free_at_zero<&give_back>>,
+                                     pinfold::free_at_zero<&give_back>>;
     using statistics = per_node;
     using exempt = zero_page_exempt;
     using dirtying = pinfold::dirty_with<&mark_dirty>;
 };
 
 }  // namespace pinfold::mm
+
+#include "devmap.hpp"

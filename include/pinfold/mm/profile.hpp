@@ -5,6 +5,7 @@
 #pragma once
 
 #include "../pinfold.hpp"
+#include "device_policy.hpp"
 #include "entry.hpp"
 #include "error.hpp"
 #include "frame.hpp"
@@ -48,6 +49,7 @@ struct profile_defaults {
 struct foll_pin_2019 : profile_defaults {
     static constexpr const char* name = "foll_pin_2019";
     using pins = pinfold::overlay_pins<1024>;
+    using devices = one_based_2019;
 
     // Counting
     static constexpr bool zero_page_exempt = false;
@@ -57,6 +59,13 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool warns_refused_huge = true;
     static constexpr bool pfn_refuses_in_place = true;  ///< FP-PFN answers -EFAULT for GET and PIN itself
     static constexpr bool touch_before_grab = true;     ///< FP-PMD-TRANS-HUGE step 4 before step 6
+
+    // hugetlb
+    static constexpr bool has_hugepd = true;              ///< huge pages of sizes no level of the tables has
+    static constexpr bool hugetlb_range_walk = true;      ///< FP-HUGETLB-RANGE fills many slots in one walk
+    static constexpr bool hugetlb_cached_by_page = false; ///< the page cache holds one reference, not one per page
+    static constexpr bool hugetlb_unmap_restores = false; ///< an unmapped page brings its promise back when freed
+    static constexpr bool buffers_coalesce = false;       ///< io_uring keeps one pin per folio
 
     // Permissions
     static constexpr bool anon_exclusive = false;       ///< AnonExclusive, unshare, exclusive-page rules
@@ -80,6 +89,7 @@ struct foll_pin_2019 : profile_defaults {
 struct linux_6_12 : profile_defaults {
     static constexpr const char* name = "linux_6_12";
     using pins = pinfold::hybrid_pins<large_folio{}, 1024>;
+    using devices = one_based_6_12;
 
     static constexpr bool zero_page_exempt = true;
     static constexpr bool slow_grab_speculates = false;
@@ -88,6 +98,12 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool warns_refused_huge = false;
     static constexpr bool pfn_refuses_in_place = false;
     static constexpr bool touch_before_grab = false;
+
+    static constexpr bool has_hugepd = false;
+    static constexpr bool hugetlb_range_walk = false;
+    static constexpr bool hugetlb_cached_by_page = true;
+    static constexpr bool hugetlb_unmap_restores = true;
+    static constexpr bool buffers_coalesce = true;
 
     static constexpr bool anon_exclusive = true;
     static constexpr bool cow_flag = false;
