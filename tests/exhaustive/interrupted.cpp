@@ -21,14 +21,18 @@ namespace {
 using pinfold::crossing;
 using pinfold::errc;
 
-/// Runs something at the n-th access from now.
+/// Runs something at the n-th access from now, and something more some accesses of the interrupted operation later.
 struct interrupt {
-    static inline int countdown = -1;
-    static inline std::function<void()> then;
+    static inline int countdown = -1, gap = -1;
+    static inline bool inside = false;
+    static inline std::function<void(int)> then;  // 0: the first time, 1: the second
     static void before(pinfold::word_access, const void*, std::int64_t) {
-        if (countdown < 0 || countdown-- != 0) return;
-        const auto run = then;  // and nothing interrupts the interruption
-        run();
+        if (inside || countdown < 0 || countdown-- != 0) return;  // nothing interrupts an interruption
+        const bool first = gap >= 0;
+        inside = true;
+        then(first ? 0 : 1);
+        inside = false;
+        if (first) countdown = gap, gap = -1;
     }
 };
 using word = pinfold::probed_word<pinfold::unsync_word<signed char>, interrupt>;
@@ -61,7 +65,7 @@ struct world {
     pinfold::count<P> c;
     int refs = 0, pins = 0;
     bool owned = true;     // dead or frozen: whoever killed or froze it owns it alone
-    bool blocked = false;
+    bool blocked = false, unblocking = false;
     int reserved = 0;      // references that are somebody's evidence at the moment
     int freed = 0, freed_by_undo = 0, lives = 0;
     std::string wrong;
@@ -84,7 +88,7 @@ struct world {
             case act::init: return owned;
             case act::freeze: return refs == 1 && pins == 0 && reserved == 0;
             case act::unfreeze: return owned;
-            case act::block: return has_pins && free_refs > 0 && !blocked;
+            case act::block: return has_pins && free_refs > 0 && !blocked && !unblocking;
             case act::unblock: return blocked;
             case act::count: break;
         }
@@ -119,7 +123,7 @@ struct world {
     void run(act a) {
         if (!allowed(a)) return;
         // Live throughout, whatever happens in between: nobody is there to interrupt, or the evidence holds.
-        const bool alone = interrupt::countdown < 0;
+        const bool alone = interrupt::inside || (interrupt::countdown < 0 && interrupt::gap < 0);
         switch (a) {
             case act::get:
                 ++reserved;
@@ -167,13 +171,13 @@ struct world {
                 const auto got = c.try_pin();
                 if (alone) expect(!(got && was_blocked), "pinned although pins are blocked");
                 if (alone && was_blocked) expect(got.error == errc::pins_blocked, "another reason than blocked");
-                grabbed(got, pins, alone && held() > 0 && !was_blocked);
+                grabbed(got, pins, alone && held() > 0 && !was_blocked && !unblocking);
                 expect(!(got && blocked), "a pin is granted and pins are blocked");
             } else if (a == act::try_pin_held) {
                 ++reserved;
                 const bool was_blocked = blocked;
                 const auto got = c.try_pin_held();
-                grabbed(got, pins, alone && !was_blocked);
+                grabbed(got, pins, alone && !was_blocked && !unblocking);
                 --reserved;
                 expect(!(got && blocked), "a pin is granted and pins are blocked");
             } else if (a == act::unpin) {
@@ -190,8 +194,9 @@ struct world {
                         --reserved;
                     }
                 } else if (a == act::unblock) {
-                    blocked = false;
+                    blocked = false, unblocking = true;
                     reached(c.unblock_pins());
+                    unblocking = false;
                     --reserved;
                 }
             }
@@ -248,32 +253,39 @@ void interrupt_everything() {
         for (int outer = 0; outer < acts; ++outer) {
             for (int at = 0; at < 8; ++at) {
                 bool reached_access = false;
-                for (int code = 0; code < acts * acts * acts * (at < 8); ++code) {
-                    const std::array<act, 3> inner{static_cast<act>(code % acts), static_cast<act>(code / acts % acts),
-                                                   static_cast<act>(code / acts / acts)};
-                    world<P> w;
-                    warned::times = 0;
-                    interrupt::countdown = -1;
-                    w.build(s.live, s.refs, s.pins, s.blocked);
-                    if (!w.allowed(static_cast<act>(outer))) break;
-                    bool came = false;
-                    interrupt::then = [&] {
-                        came = true;
-                        for (const act a : inner) w.run(a);
-                    };
-                    interrupt::countdown = at;
-                    w.run(static_cast<act>(outer));
-                    interrupt::countdown = -1;
-                    reached_access = reached_access || came;
-                    w.settle();
-                    ++runs, interrupted += came;
-                    frees_by_undo += w.freed_by_undo;
-                    if (!w.wrong.empty() && ++wrong <= 5)
-                        first += w.wrong + ": " + names[outer] + " with " + std::to_string(s.refs) + " refs, " +
-                                 std::to_string(s.pins) + " pins" + (s.blocked ? ", blocked" : "") +
-                                 (s.live ? "" : ", dead") + ", interrupted at access " + std::to_string(at) + " by " +
-                                 names[int(inner[0])] + ", " + names[int(inner[1])] + ", " + names[int(inner[2])] + "\n";
-                    if (!came) break;  // it has fewer accesses
+                // Three operations at one access, or two and then one.
+                for (int gap = -1; gap < 3; ++gap) {
+                    for (int code = 0; code < acts * acts * acts; ++code) {
+                        const std::array<act, 3> inner{static_cast<act>(code % acts), static_cast<act>(code / acts % acts),
+                                                       static_cast<act>(code / acts / acts)};
+                        world<P> w;
+                        warned::times = 0;
+                        interrupt::countdown = interrupt::gap = -1;
+                        w.build(s.live, s.refs, s.pins, s.blocked);
+                        if (!w.allowed(static_cast<act>(outer))) break;
+                        bool came = false;
+                        interrupt::then = [&](int time) {
+                            came = true;
+                            if (gap < 0 || time == 0) w.run(inner[0]), w.run(inner[1]);
+                            if (gap < 0 || time == 1) w.run(inner[2]);
+                        };
+                        interrupt::countdown = at;
+                        interrupt::gap = gap;
+                        w.run(static_cast<act>(outer));
+                        interrupt::countdown = interrupt::gap = -1;
+                        reached_access = reached_access || came;
+                        w.settle();
+                        ++runs, interrupted += came;
+                        frees_by_undo += w.freed_by_undo;
+                        if (!w.wrong.empty() && ++wrong <= 5)
+                            first += w.wrong + ": " + names[outer] + " with " + std::to_string(s.refs) + " refs, " +
+                                     std::to_string(s.pins) + " pins" + (s.blocked ? ", blocked" : "") +
+                                     (s.live ? "" : ", dead") + ", interrupted at access " + std::to_string(at) + " by " +
+                                     names[int(inner[0])] + ", " + names[int(inner[1])] +
+                                     (gap < 0 ? ", " : ", and " + std::to_string(gap) + " accesses later by ") +
+                                     names[int(inner[2])] + "\n";
+                        if (!came) break;  // it has fewer accesses
+                    }
                 }
                 if (!reached_access) break;
             }
