@@ -3,5 +3,6 @@
 // Umbrella of mm/; start at mm/machine.hpp.
 #pragma once
 
+#include "mm/audit.hpp"
 #include "mm/machine.hpp"
 #include "mm/profile.hpp"

@@ -32,9 +32,15 @@ struct entry {
         return make(entry_kind::leaf, n, bits | bit(eb::user) | bit(eb::young));
     }
     static constexpr entry table(pfn n) noexcept { return make(entry_kind::table, n); }
+    /// A directory of huge entries of 2^order pages each; that needs not be what an entry of this level spans.
+    static constexpr entry hugepd(pfn n, unsigned order) noexcept {
+        return make(entry_kind::hugepd, n, std::uint64_t{order} << 4);
+    }
 
     [[nodiscard]] constexpr entry_kind kind() const noexcept { return static_cast<entry_kind>(raw & 15); }
     [[nodiscard]] constexpr bool is_none() const noexcept { return raw == 0; }
+    [[nodiscard]] constexpr bool is_hugepd() const noexcept { return kind() == entry_kind::hugepd; }
+    [[nodiscard]] constexpr unsigned hugepd_order() const noexcept { return static_cast<unsigned>(raw >> 4 & 63); }
     [[nodiscard]] constexpr bool is_table() const noexcept { return kind() == entry_kind::table; }
     /// A leaf that maps memory; a PROT_NONE leaf is present too (spec 04: protnone is asked separately).
     [[nodiscard]] constexpr bool is_leaf() const noexcept { return kind() == entry_kind::leaf; }

@@ -55,6 +55,11 @@ public:
         const auto it = pages_.find(head.n);
         return it == pages_.end() ? 0 : it->second[h];
     }
+    [[nodiscard]] holders of(pfn head) const {
+        std::lock_guard lock(lock_);
+        const auto it = pages_.find(head.n);
+        return it == pages_.end() ? holders{} : it->second;
+    }
     /// Effects: calls `visit(pfn, const holders&)` for each head somebody holds.
     template <class Visit>
     void each(Visit visit) const {

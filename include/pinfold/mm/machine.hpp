@@ -52,6 +52,12 @@ public:
         }
     }
 
+    /// Effects: calls visit(task&) for each. Requires: nobody spawns or exits meanwhile.
+    template <class Visit>
+    void each_task(Visit visit) {
+        for (auto& t : tasks_) visit(*t);
+    }
+
     file& create_file(file_kind kind, std::uint64_t size, fill how = fill::sparse) {
         std::lock_guard lock(lock_);
         files_.push_back(std::make_unique<file>(kind, size));

@@ -99,6 +99,7 @@ void add_pin(physical<P>& phys, frame<P>* page) {
     else unpinned = head->count.raw() < 1024;
     if (unpinned) phys.warn.emit(warn_id::add_pin_unpinned, head->count.raw());
     head->count.pin(1, large);
+    phys.uncounted_pins.adjust(1);
     phys.note(head, holder::pin, 1);
 }
 

@@ -114,6 +114,12 @@ public:
     }
     [[nodiscard]] std::int64_t tables() const noexcept { return count_.load(); }
 
+    /// Effects: calls visit(level, address, entry) for each entry that is neither none nor a table.
+    template <class Visit>
+    void each_entry(Visit visit) const {
+        visit_table(root_, level::pgd, 0, visit);
+    }
+
     /// Effects: unhooks every table that lies wholly inside [floor, ceiling). Requires: the mmap write lock,
     /// nothing mapped in there, and no rmap that can still reach it.
     void free_range(vaddr floor, vaddr ceiling) {
@@ -130,6 +136,25 @@ public:
     }
 
 private:
+    template <class Visit>
+    void visit_table(const page* table, level l, vaddr base, Visit& visit) const {
+        for (std::size_t i = 0; i < table_entries; ++i) {
+            const entry e = slots(table)[i].read();
+            const vaddr a = base + i * geo::span(l);
+            if (e.is_table()) visit_table(phys_.at(e.number()), geo::child(l), a, visit);
+            else if (e.is_hugepd()) visit_hugepd(e, l, a, visit);
+            else if (!e.is_none()) visit(l, a, e);
+        }
+    }
+
+    template <class Visit>
+    void visit_hugepd(entry dir, level l, vaddr base, Visit& visit) const {
+        const std::uint64_t size = page_size << dir.hugepd_order();
+        const entry_slot* slot = slots(phys_.at(dir.number()));
+        for (vaddr a = base; a - base < geo::span(l); a += size, ++slot)
+            if (const entry e = slot->read(); !e.is_none()) visit(l, a, e);
+    }
+
     void trim(page* table, level l, vaddr base, vaddr floor, vaddr ceiling) {
         if (l == level::pte) return;
         const std::uint64_t span = geo::span(l);
@@ -139,8 +164,14 @@ private:
             if (from >= ceiling) break;
             const vaddr to = from + (span - 1);
             const entry e = slots(table)[i].read();
-            if (!e.is_table()) continue;
+            if (!e.is_table() && !e.is_hugepd()) continue;
             page* child = phys_.at(e.number());
+            if (e.is_hugepd()) {
+                if (from < floor || to >= ceiling) continue;
+                slots(table)[i].set(entry{});
+                free_later(child);
+                continue;
+            }
             if (from >= floor && to < ceiling) {
                 trim(child, geo::child(l), from, floor, ceiling);
                 slots(table)[i].set(entry{});
