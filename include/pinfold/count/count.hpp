@@ -190,9 +190,8 @@ public:
 
     /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
     /// pin is held. The head cannot die while blocked. In a shared word (overlay, split) there must be fewer
-    /// references than one pin has units, then and until unblock_pins(); maybe_pinned() answers maybe meanwhile; and
-    /// under sticky_dead a word the budget does not explain reads as blocked: pins of it are refused without a
-    /// warning, and a reference may be refused as overflow while a refused pin of another thread is in flight.
+    /// references than one pin has units, then and until unblock_pins(), and maybe_pinned() answers maybe meanwhile;
+    /// it exists there for policies that say blocks_pins.
     /// Requires: evidence, kept until unblock_pins(). Synchronises: sequentially consistent on success.
     [[nodiscard]] bool block_pins(bool large = false) noexcept
         requires traits::can_block
@@ -353,7 +352,7 @@ private:
                     return detail::refusal(detail::explain<P, IsPin>(seen, u));
             }
             if (refs_.grab(u)) [[unlikely]] {
-                if constexpr (IsPin || !traits::can_block || traits::form == pin_form::exact)
+                if constexpr (IsPin || !traits::can_block_shared)
                     return detail::refusal(refuse_and_undo<IsPin>(u, undo));
                 else
                     return refuse_and_undo<IsPin>(u, undo);
@@ -378,8 +377,8 @@ private:
     /// refused pin in flight on a blocked head stands: that word is negative for an instant only.
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo undo) noexcept {
-        if (!IsPin && detail::settles_blocked<P>(refs_, u)) return {};
         const value_type seen = detail::wrap_sub(refs_.load(), u);
+        if (!IsPin && traits::in_blocked_band(seen)) return {};
         outcome why = detail::explain<P, IsPin>(seen, u);
         why.undo = undo(*this, u);
         return why;
@@ -420,7 +419,7 @@ private:
     }
 
     // Cold sides read the word themselves: its address is then no part of the hot path.
-    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_, u); }
+    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_.load(), u); }
     PINFOLD_DETAIL_COLD outcome refuse_batch(std::uint64_t n, std::uint64_t limit) noexcept {
         return detail::refuse_batch<P>(refs_.load(), limit, n);
     }
@@ -433,24 +432,23 @@ private:
         if constexpr (traits::overflow == overflow_rule::unchecked || traits::overflow == overflow_rule::saturate) {
             hold_units(u);
         } else {
-            const value_type seen = refs_.load();
+            value_type seen = refs_.load();
             if (seen <= 0) [[unlikely]] {
                 if (IsPin || !traits::in_blocked_band(seen)) return detail::refusal(detail::explain_held<P>(seen, u));
             }
-            if (refs_.hold(u)) [[unlikely]]
-                return held_crossed<IsPin>(u, undo);
+            if constexpr (traits::optimistic) {
+                if (refs_.hold(u)) [[unlikely]]
+                    return refuse_and_undo<IsPin>(u, undo);
+            } else if constexpr (IsPin && traits::can_block_shared) {
+                // Between the look and an add somebody may block: such a pin must not lift the word.
+                while (!refs_.swap_if_weak(seen, detail::wrap_add(seen, u)))
+                    if (seen <= 0) [[unlikely]]
+                        return detail::refusal(detail::explain_held<P>(seen, u));
+            } else {
+                refs_.adjust(u);  // an add that crosses the limit stands, as in Linux (spec 01 §4.2)
+            }
         }
         return {};
-    }
-
-    /// A grab under evidence made the word negative. Under sticky_dead that refuses it (I6); under zero_is_dead the
-    /// add that crosses the limit stands, as in Linux. Pins that were blocked since the look are refused by both.
-    template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_COLD outcome held_crossed(value_type u, Undo undo) noexcept {
-        const bool blocked = traits::in_blocked_band(detail::wrap_sub(refs_.load(), u));
-        if (blocked && IsPin) return {errc::pins_blocked, undo(*this, u)};
-        if (blocked || !traits::optimistic) return {};
-        return refuse_and_undo<IsPin>(u, undo);
     }
 
     /// I1: zero is not dead; one thread wins the step from zero to dead, and a grab that came first revives.

@@ -75,27 +75,15 @@ PINFOLD_DETAIL_COLD inline outcome explain_held(typename count_traits<P>::value_
     return {seen == 0 || traits::in_dead_band(seen) ? errc::dead : errc::overflow, crossing::none};
 }
 
-/// A word with the caller's own u units in it is negative. On a blocked head that lasts only as long as refused pins
-/// are in flight; an overflowed word stays negative. Looks a bounded number of times.
-/// Returns: whether the head is blocked, and has room for u.
-template <class P, class Word>
-PINFOLD_DETAIL_COLD inline bool settles_blocked(const Word& w, typename count_traits<P>::value_type u) noexcept {
+/// An infallible grab made or found the word negative. It counts all the same. On a blocked head that is ordinary:
+/// refused pins are in flight.
+template <class P>
+PINFOLD_DETAIL_COLD inline void held_negative(typename count_traits<P>::value_type now,
+                                              typename count_traits<P>::value_type u) noexcept {
     using traits = count_traits<P>;
-    if constexpr (!traits::can_block || traits::form == pin_form::exact) return false;
-    if constexpr (!traits::optimistic) return traits::in_blocked_band(wrap_sub(w.load(), u));
-    for (int looks = 0; looks < 128; ++looks) {
-        const auto now = w.load();
-        if (now >= 0) return traits::in_blocked_band(now);
-        if (wrap_sub(now, u) >= 0 || !traits::in_blocked_band(now)) return false;  // it is u that overflows
-    }
-    return false;
-}
-
-/// An infallible grab made or found the word negative. It counts all the same.
-template <class P, class Word>
-PINFOLD_DETAIL_COLD inline void held_negative(const Word& w, typename count_traits<P>::value_type u) noexcept {
-    const auto now = w.load();
-    if (now < 0 && !settles_blocked<P>(w, u)) warn_negative<P>(wrap_sub(now, u), u);
+    const auto before = wrap_sub(now, u);
+    if (now >= 0 || (traits::in_blocked_band(before) && traits::in_blocked_band(now))) return;
+    warn_negative<P>(before, u);
 }
 
 /// The value a compare-exchange grab installs.

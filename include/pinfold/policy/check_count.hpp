@@ -14,7 +14,7 @@ namespace detail {
 
 enum class count_fault : unsigned char {
     none, no_word, bad_word, no_pins, bad_bias, wide_bias, bad_split, no_liveness, no_overflow, saturate_sticky,
-    saturate_split, bad_warnings, no_budget, bad_batch, sticky_unstated, split_unstated, over_budget,
+    saturate_split, bad_warnings, no_blocks_pins, no_budget, bad_batch, sticky_unstated, split_unstated, cannot_block, over_budget,
     over_transient
 };
 
@@ -32,9 +32,9 @@ template <class P>
     if (P::budget.batch == 0) return count_fault::bad_batch;
     if (t::optimistic && !P::budget.stated()) return count_fault::sticky_unstated;
     if (t::form == pin_form::split && !P::budget.stated()) return count_fault::split_unstated;
-    if (!P::budget.stated()) return count_fault::none;
-    if (t::limits.units_needed > t::limits.units_available) return count_fault::over_budget;
+    if (t::stated && t::limits.units_needed > t::limits.units_available) return count_fault::over_budget;
     if (t::limits.transient_needed >= t::limits.transient_available) return count_fault::over_transient;
+    if (P::blocks_pins && t::overlaps_or_split && !t::blocked_words_fit) return count_fault::cannot_block;
     return count_fault::none;
 }
 
@@ -74,6 +74,8 @@ template <class P>
         return count_fault::saturate_split;
     else if constexpr (!requires { requires warning_sink<typename P::warnings>; })
         return count_fault::bad_warnings;
+    else if constexpr (!requires { { P::blocks_pins } -> same<const bool&>; })
+        return count_fault::no_blocks_pins;
     else if constexpr (!requires { { P::budget } -> same<const pinfold::budget&>; })
         return count_fault::no_budget;
     else
@@ -162,6 +164,12 @@ private:
     static_assert(found != fault::bad_warnings,
                   "pinfold: `warnings` is not a warning sink; it needs noexcept negative, batch, saturated and underflow "
                   "(limit, used, needed)");
+    static_assert(found != fault::no_blocks_pins,
+                  "pinfold: `blocks_pins` must be a static constexpr bool; derive the policy from pinfold::count_defaults");
+    static_assert(found != fault::cannot_block,
+                  "pinfold: blocks_pins in a word shared with references needs refuse or trap, and under sticky_dead a "
+                  "budget whose units and grabs in flight stay below the blocked values; use fewer holders or a wider "
+                  "word");
     static_assert(found != fault::no_budget,
                   "pinfold: `budget` must be a static constexpr pinfold::budget; use pinfold::unstated_budget to state "
                   "nothing");

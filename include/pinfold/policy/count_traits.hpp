@@ -27,6 +27,7 @@ struct count_traits {
     static constexpr bool has_pin_word = form == pin_form::exact || form == pin_form::hybrid;
     /// One word holds references and pins so that many references can look like a pin.
     static constexpr bool overlaps = form == pin_form::overlay || form == pin_form::hybrid;
+    static constexpr bool overlaps_or_split = overlaps || form == pin_form::split;
 
     static constexpr unsigned ref_bits = [] {
         if constexpr (form == pin_form::split)
@@ -86,16 +87,15 @@ struct count_traits {
         return P::budget.stated() && P::budget.batch < fits ? P::budget.batch : fits;
     }
 
-    /// Whether block_pins() can be offered. In a shared word it relies on the sign test of the grab, and under
-    /// sticky_dead on a budget that keeps unblocked words, grabs in flight included, below the blocked ones.
-    static constexpr bool can_block = [] {
-        if (form == pin_form::none) return false;
-        if (form == pin_form::exact) return true;
-        if (optimistic)
-            return detail::saturating_add(limits.units_needed, limits.transient_needed) <
-                   static_cast<std::uint64_t>(block_offset);
-        return overflow == overflow_rule::refuse || overflow == overflow_rule::trap;
-    }();
+    /// Whether pins can be blocked in a word they share with references: the grab must look at the sign, and under
+    /// sticky_dead the budget must keep unblocked words, grabs in flight included, below the blocked ones.
+    static constexpr bool blocked_words_fit =
+        overlaps_or_split && (overflow == overflow_rule::refuse || overflow == overflow_rule::trap) &&
+        (!optimistic || detail::saturating_add(limits.units_needed, limits.transient_needed) <
+                            static_cast<std::uint64_t>(block_offset));
+    /// block_pins() exists for heads whose pins share the word; for every head of the scheme.
+    static constexpr bool can_block_shared = P::blocks_pins && blocked_words_fit;
+    static constexpr bool can_block = form == pin_form::exact || can_block_shared;
 
     /// What an infallible grab must not meet: a dead head, or one released a few times too often (spec 01 §2.1).
     static constexpr bool looks_freed(value_type v) noexcept {
@@ -123,7 +123,7 @@ struct count_traits {
     /// The value lies where only block_pins() can have put it. Under sticky_dead refused pins in flight may have
     /// lifted it further, past the largest value.
     static constexpr bool in_blocked_band(value_type v) noexcept {
-        if constexpr (!can_block || form == pin_form::exact)
+        if constexpr (!can_block_shared)
             return false;
         else if constexpr (optimistic)
             return static_cast<unsigned_type>(static_cast<unsigned_type>(v) -
