@@ -11,7 +11,6 @@ using wide = std::int64_t;
 __extension__ using wide = __int128;
 #endif
 
-bool use(wide n) {
+struct shared_frame {
     pinfold::ipc_word<wide> word;
-    return word.grab(n);
-}
+};
