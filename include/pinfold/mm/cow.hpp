@@ -7,6 +7,7 @@
 
 #include "fault_anon.hpp"
 #include "pagecache.hpp"
+#include "swap_cache.hpp"
 
 namespace pinfold::mm {
 
@@ -15,16 +16,22 @@ namespace detail {
 /// linux_6_12: the only reference is the mapping, batches and a droppable swap cache aside.
 template <class P>
 [[nodiscard]] bool is_sole_reference(physical<P>& phys, frame<P>* head) {
-    if (head->is_ksm()) return false;
-    if (head->count.raw() > 3) return false;
+    if (head->is_ksm() || head->count.raw() > 3) return false;
     if (!head->is(pg::lru)) phys.lru_drain();
-    return head->count.raw() == 1;
+    if (head->count.raw() > (head->is(pg::swapcache) ? 2 : 1) || !try_lock_page(head)) return false;
+    free_swap(phys, head);
+    const bool sole = !head->is_ksm() && head->count.raw() == 1;
+    unlock_page(head);
+    return sole;
 }
 /// foll_pin_2019: mapped exactly once in total; references and pins are not looked at (HAZ-COW).
 template <class P>
-[[nodiscard]] bool is_sole_mapping(const physical<P>& phys, frame<P>* head) {
+[[nodiscard]] bool is_sole_mapping(physical<P>& phys, frame<P>* head) {
     if (head->is_ksm()) return false;
-    if (!head->is(pg::large)) return head->mapcount.load() == 1;
+    if (!head->is(pg::large)) {
+        const std::uint32_t swapped = head->is(pg::swapcache) ? phys.swap.users(head->private_) : 0;
+        return static_cast<std::uint32_t>(head->mapcount.load()) + swapped == 1;
+    }
     std::int32_t most = 0;
     for (std::uint64_t k = 0; k < head->pages(); ++k) most = std::max(most, phys.nth(head, k)->mapcount.load());
     return most + head->entire.load() == 1;
@@ -84,6 +91,7 @@ template <class P>
             const entry plain = entry::leaf(phys.number(fresh), base_bits(v));
             at.slot->set((flags & ff::unshare) != 0 ? plain : detail::made_writable(plain, v));
             if (page) unmap_pte(page, head);
+            if (page) munlock_unmapped(v, head);
             fresh = nullptr;
         }
     }
@@ -91,6 +99,7 @@ template <class P>
         phys.drop(fresh, holder::hand_out);
     } else if (head) {
         phys.drop(head, holder::entry);
+        free_swap_if_unmapped(phys, head);
     }
     if (head) phys.drop(head, holder::temporary);
     return fault_result::ok;

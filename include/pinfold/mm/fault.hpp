@@ -6,7 +6,9 @@
 #include "cow.hpp"
 #include "fault_anon.hpp"
 #include "fault_file.hpp"
+#include "fault_swap.hpp"
 #include "fault_types.hpp"
+#include "hugetlb_fault.hpp"
 
 namespace pinfold::mm {
 
@@ -14,6 +16,7 @@ namespace pinfold::mm {
 /// then `retry`. Effects: at most one page is made present, some of its neighbours perhaps; the caller looks again.
 template <class P>
 [[nodiscard]] fault_result handle_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
+    if (v.is_hugetlb()) return hugetlb_fault(mm, v, a, flags);
     auto pmd = mm.tables.reach(a, level::pmd);
     if (!pmd.slot) return fault_result::oom;
     entry e = pmd.slot->read();
@@ -43,6 +46,7 @@ template <class P>
         case entry_kind::leaf:
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;
+        case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);
         case entry_kind::hwpoison: return fault_result::hwpoison;
         default: return fault_result::sigbus;
     }

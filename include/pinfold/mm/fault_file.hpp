@@ -38,6 +38,7 @@ void fault_around(space<P>& mm, vma& v, vaddr a, const typename space<P>::place&
         if (page->is(pg::readahead)) continue;
         phys.hold(head, holder::entry);
         map_pte(page, head);
+        mlock_mapped(v, head);
         slot.set(entry::leaf(phys.number(page), file_read_bits(v)));
     }
 }
@@ -120,6 +121,7 @@ template <class P>
         return fault_result::ok;
     }
     map_pte(page, head);
+    mlock_mapped(v, head);
     phys.pass(head, holder::temporary, holder::entry);
     const entry e = entry::leaf(phys.number(page), file_read_bits(v));
     at.slot->set(write ? detail::made_writable(e, v) : e);

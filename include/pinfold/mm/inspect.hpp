@@ -8,6 +8,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "hugetlb_entry.hpp"
 #include "space.hpp"
 #include "thp.hpp"
 
@@ -100,13 +101,13 @@ template <class P>
     std::shared_lock lock(mm.mmap_lock);
     observation<P> o;
     o.has_vma = mm.find(a) != nullptr;
-    const auto at = mm.tables.find(a, level::pte);
+    const huge_place at = find_leaf(mm, a);
     o.at = at.at;
     o.raw = at.slot->read();
     o.map = o.raw.kind();
     if (o.map != entry_kind::leaf) return o;
     o.letters = letters(o.raw);
-    const pfn n = o.raw.number() + ((a & (geometry<P::p4d_folded>::span(at.at) - 1)) >> page_shift);
+    const pfn n = o.raw.number() + ((a & (at.span - 1)) >> page_shift);
     frame<P>* page = mm.phys.at(n);
     if (!normal_page(mm.phys, o.raw) && !mm.phys.is_zero_page(page)) {
         o.page.kind = page_kind::nopage;

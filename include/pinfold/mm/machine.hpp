@@ -9,6 +9,7 @@
 
 #include "entry_points_2019.hpp"
 #include "entry_points_6_12.hpp"
+#include "fork.hpp"
 #include "task.hpp"
 
 namespace pinfold::mm {
@@ -39,6 +40,15 @@ public:
         tasks_.push_back(std::make_unique<task<P>>(*this, phys_));
         return *tasks_.back();
     }
+    /// Returns: a copy of the task, or -ENOMEM. Its has_pinned is its own (spec 10 §6).
+    result<task<P>*> fork(task<P>& parent) {
+        task<P>& child = spawn();
+        if (const int error = fork_space(parent.mm(), child.mm())) {
+            exit(child);
+            return {nullptr, error};
+        }
+        return {&child, 0};
+    }
     void exit(task<P>& t) {
         std::unique_ptr<task<P>> gone;
         {
@@ -67,6 +77,27 @@ public:
     }
     /// What backs a shared anonymous mapping.
     file& shared_anonymous(std::uint64_t size) { return create_file(file_kind::memfd, align_up(size, page_size)); }
+
+    /// A hugetlb file of pages of 2^order frames, all holes. Mapping it makes promises; see mapping.hpp.
+    file& create_huge_file(std::uint64_t size, unsigned order) {
+        std::lock_guard lock(lock_);
+        files_.push_back(std::make_unique<file>(file_kind::hugetlb, align_up(size, page_size << order), order));
+        return *files_.back();
+    }
+    /// What backs anonymous huge pages: a file that only its mappings reach.
+    file& anonymous_huge(std::uint64_t size, unsigned order) {
+        file& f = create_huge_file(size, order);
+        f.closed = true;
+        return f;
+    }
+    /// Effects: the last handle of a hugetlb file goes; with the last mapping gone too, so do its pages.
+    void close_huge_file(file& f) {
+        {
+            std::lock_guard lock(f.lock);
+            f.closed = true;
+        }
+        forsake_huge(phys_, f);
+    }
 
     /// A page of a driver, for insert_page: one reference, the driver's. Give it back with put_driver_page.
     [[nodiscard]] page* driver_page() {

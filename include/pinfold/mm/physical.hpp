@@ -289,6 +289,7 @@ private:
             t->flags.store(identity | (t->flags.load() & kept));
             ++t->generation;
             if (r.zeroed) data.zero(*t, number(t));
+            ++t->generation;
             frame_policy<P>::head::make_tail(*t, *f);
         }
         f->flags.store(identity | r.order | (n > 1 ? page::bit(pg::large) : 0) | (f->flags.load() & kept));

@@ -76,6 +76,11 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr int signal_error = err::erestartsys;
     static constexpr bool vma_errors_pass = false;      ///< false: every failed VMA check is -EFAULT
 
+    // fork and reclaim
+    static constexpr bool fork_copies_untouched_anon = true;   ///< also what was only read is copied
+    static constexpr bool fork_copies_pinned = false;          ///< pinned pages are shared too (HAZ-COW)
+    static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
+
     // Entry points
     template <class P>
     using entry_points = entry_points_2019<P>;
@@ -112,6 +117,10 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool execute_only_keys = true;
     static constexpr int signal_error = err::eintr;
     static constexpr bool vma_errors_pass = true;
+
+    static constexpr bool fork_copies_untouched_anon = false;
+    static constexpr bool fork_copies_pinned = true;
+    static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>
     using entry_points = entry_points_6_12<P>;

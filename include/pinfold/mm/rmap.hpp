@@ -118,6 +118,15 @@ bool unmap_huge(frame<P>* head) noexcept {
     head->entire.adjust(-1);
     return head->large.drop(1);
 }
+/// A locked VMA marks what it maps and takes the mark away with the entry. Source: spec 10 §3.
+template <class P>
+void mlock_mapped(const vma& v, frame<P>* head) noexcept {
+    if (v.has(vm::locked) && !head->is(pg::mlocked)) head->set(pg::mlocked);
+}
+template <class P>
+void munlock_unmapped(const vma& v, frame<P>* head) noexcept {
+    if (v.has(vm::locked) && head->is(pg::mlocked)) head->clear(pg::mlocked);
+}
 /// Returns: entries that map any part of the folio.
 template <class P>
 [[nodiscard]] std::int32_t folio_mapcount(const frame<P>* head) noexcept {

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
 #include "file.hpp"
 #include "rmap.hpp"
@@ -22,6 +23,7 @@ public:
     word32 has_pinned;            ///< never cleared (spec 05 §7)
     word64 write_protect_seq;     ///< odd while fork write-protects (spec 05 §6)
     word32 fatal_signal;
+    word64 swap_entries;          ///< pages of this space that are in swap
 };
 
 template <class P>
@@ -37,6 +39,7 @@ public:
     physical<P>& phys;
     page_tables<P> tables;
     page* huge_zero = nullptr;    ///< this mm's reference on the huge zero folio, once it used it
+    word32 hugepd_lock;           ///< guards every entry in a hugepd table (spec 04 FP-HUGE-PD)
     spin_lock anon_lock;          ///< which thread gives a VMA its anon_rmap
 
     [[nodiscard]] tree& vmas() noexcept { return vmas_; }
@@ -83,12 +86,7 @@ public:
         vma& v = it->second;
         v.start = like.start;
         v.end = like.end;
-        v.flags = like.flags;
-        v.pgoff = like.pgoff;
-        v.kind = like.kind;
-        v.keyed = like.keyed;
-        v.node = like.node;
-        v.source = like.source;
+        v.take_nature_of(like);
         v.owner = this;
         if (v.source) {
             std::lock_guard guard(v.source->lock);
@@ -98,6 +96,14 @@ public:
         return merge(it);
     }
 
+    /// Effects: as insert, but its borders stay as they are.
+    vma& insert_apart(const vma& like) {
+        const bool before = std::exchange(merging_, false);
+        vma& v = insert(like);
+        merging_ = before;
+        return v;
+    }
+
     /// Effects: `at` becomes a border. Requires: at lies inside a VMA or nowhere; page aligned.
     void split_at(vaddr at) {
         vma* low = find(at);
@@ -105,16 +111,12 @@ public:
         vma upper;
         upper.start = at;
         upper.end = low->end;
-        upper.flags = low->flags;
+        upper.take_nature_of(*low);
         upper.pgoff = low->page_offset(at);
-        upper.kind = low->kind;
-        upper.keyed = low->keyed;
-        upper.node = low->node;
-        upper.source = low->source;
         anon_rmap* a = low->anon();
         set_bounds(*low, low->start, at, low->pgoff);
         upper.anon_.store(reinterpret_cast<std::intptr_t>(a));
-        insert_unmerged(upper);
+        insert_apart(upper);
     }
 
     /// Effects: changes flags of [from, to) and merges. Requires: no hole in the range is touched.
@@ -162,13 +164,8 @@ private:
     static bool may_merge(const vma& a, const vma& b) noexcept {
         return a.end == b.start && a.flags == b.flags && a.kind == b.kind && a.source == b.source &&
                a.node == b.node && a.keyed == b.keyed && a.kind != vma_kind::driver &&
+               !a.is_hugetlb() &&
                a.pgoff + a.pages() == b.pgoff && (!a.anon() || !b.anon() || a.anon() == b.anon());
-    }
-    void insert_unmerged(const vma& like) {
-        const bool before = merging_;
-        merging_ = false;
-        insert(like);
-        merging_ = before;
     }
     /// The bounds are read by rmap walks of other spaces: changed under the locks those walks hold.
     static void set_bounds(vma& v, vaddr start, vaddr end, std::uint64_t pgoff) {

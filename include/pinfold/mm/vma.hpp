@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "geometry.hpp"
 #include "lock.hpp"
@@ -12,6 +13,7 @@ namespace pinfold::mm {
 class file;
 class anon_rmap;
 class space_base;
+class hugetlb_promise;
 
 /// VM_* flags.
 namespace vm {
@@ -37,11 +39,27 @@ struct vma {
     signed char node = -1;    ///< mbind
     file* source = nullptr;
     space_base* owner = nullptr;
+    unsigned char huge_order = 0;               ///< hugetlb: the order of its pages
+    std::shared_ptr<hugetlb_promise> promised;  ///< private hugetlb: what is reserved for it, if it is the owner
+    word32 stolen_from;                         ///< hugetlb: a page was taken away for the owner (spec 07 B10)
     atomic_word<std::intptr_t> anon_;  ///< anon_rmap*, once it had an anonymous page
     vma* anon_next = nullptr;          ///< neighbours in the anon_rmap's list
     vma* anon_prev = nullptr;
     vma* file_next = nullptr;          ///< neighbours in the file's list
     vma* file_prev = nullptr;
+
+    /// Effects: this VMA is what `o` is, in the place it has itself: all but its range, lists, owner and anon_rmap.
+    void take_nature_of(const vma& o) {
+        flags = o.flags;
+        pgoff = o.pgoff;
+        kind = o.kind;
+        keyed = o.keyed;
+        node = o.node;
+        source = o.source;
+        huge_order = o.huge_order;
+        promised = o.promised;
+        stolen_from.store(o.stolen_from.load());
+    }
 
     [[nodiscard]] anon_rmap* anon() const noexcept { return reinterpret_cast<anon_rmap*>(anon_.load_acquire()); }
     [[nodiscard]] bool has(std::uint64_t f) const noexcept { return (flags & f) != 0; }
@@ -52,6 +70,11 @@ struct vma {
         return start + ((offset - pgoff) << page_shift);
     }
 
+    [[nodiscard]] bool is_hugetlb() const noexcept { return kind == vma_kind::hugetlb; }
+    /// Whether `a` may become a border of the mapping: huge pages are not cut.
+    [[nodiscard]] bool may_split(vaddr a) const noexcept {
+        return !is_hugetlb() || (a & ((page_size << huge_order) - 1)) == 0;
+    }
     [[nodiscard]] bool is_anonymous() const noexcept { return kind == vma_kind::anon; }
     /// A private mapping that could be written: pages in it are copied on write (spec 07 §3).
     [[nodiscard]] bool is_cow() const noexcept { return (flags & (vm::shared | vm::maywrite)) == vm::maywrite; }

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "hugetlb_zap.hpp"
 #include "space.hpp"
+#include "swap_cache.hpp"
 #include "thp.hpp"
 
 namespace pinfold::mm {
@@ -15,13 +17,14 @@ namespace pinfold::mm {
 template <class P>
 class zap_gather {
 public:
-    explicit zap_gather(space<P>& mm) : mm_(mm) {}
+    explicit zap_gather(space<P>& mm, bool munlock = false) : mm_(mm), munlock_(munlock) {}
     zap_gather(const zap_gather&) = delete;
     zap_gather& operator=(const zap_gather&) = delete;
     ~zap_gather() { flush(); }
 
     void add(frame<P>* head, bool was_dirty) {
         if (was_dirty && !head->is_anon() && head->mapping.load() != 0) head->set(pg::dirty);
+        if (munlock_ && head->is(pg::mlocked)) head->clear(pg::mlocked);
         pages_.push_back(head);
         if (pages_.size() == pages_.capacity()) flush();
     }
@@ -30,6 +33,7 @@ public:
         for (std::size_t i = 0; i < pages_.size();) {
             std::size_t n = 1;
             while (i + n < pages_.size() && pages_[i + n] == pages_[i]) ++n;
+            free_swap_if_unmapped(mm_.phys, pages_[i]);
             mm_.phys.drop(pages_[i], holder::entry, n);
             i += n;
         }
@@ -39,6 +43,7 @@ public:
 
 private:
     space<P>& mm_;
+    bool munlock_;
     std::vector<frame<P>*> pages_;
 };
 
@@ -46,6 +51,11 @@ private:
 template <class P>
 void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
     const entry e = slot.take();
+    if (e.kind() == entry_kind::swap) {
+        mm.swap_entries.adjust(-1);
+        free_swap_entry(mm.phys, slot_of(e));
+        return;
+    }
     if (!e.is_leaf()) return;
     frame<P>* page = normal_page(mm.phys, e);
     if (!page) return;
@@ -72,7 +82,8 @@ void zap_pmd(space<P>& mm, const typename space<P>::place& at, zap_gather<P>& ga
 template <class P>
 void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
     using geo = geometry<P::p4d_folded>;
-    zap_gather<P> gather(mm);
+    if (v.is_hugetlb()) return zap_huge_range(mm, v, from, to);
+    zap_gather<P> gather(mm, v.has(vm::locked));
     for (vaddr a = from; a < to;) {
         auto at = mm.tables.find(a, level::pte);
         if (at.at == level::pmd && at.slot->read().is_leaf()) {
@@ -97,7 +108,6 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
         word_guard lock(at.lock());
         for (; a < stop; a += page_size, ++at.slot) zap_pte(mm, *at.slot, gather);
     }
-    (void)v;
 }
 
 }  // namespace pinfold::mm

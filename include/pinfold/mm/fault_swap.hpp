@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSL-1.0
+// Faults on swap entries: the page comes from the swap cache or fresh from its slot. Source: spec 07 B5, spec 10 §11.
+#pragma once
+
+#include "cow.hpp"
+#include "swap_cache.hpp"
+
+namespace pinfold::mm {
+
+namespace detail {
+
+/// One fault on one swap entry.
+template <class P>
+class swap_in {
+public:
+    using page = frame<P>;
+    using place = typename space<P>::place;
+
+    swap_in(space<P>& mm, vma& v, vaddr a, unsigned flags, const place& at, entry e)
+        : mm_(mm), phys_(mm.phys), v_(v), a_(a), flags_(flags), at_(at), e_(e), slot_(slot_of(e)) {}
+
+    [[nodiscard]] fault_result run() {
+        if (page* cached = swap_cache_get(phys_, slot_)) return map_cached(cached);
+        page* fresh = phys_.alloc({.node = v_.node});
+        if (!fresh) return fault_result::oom;
+        if (phys_.swap.users(slot_) <= 1) return map_alone(fresh);
+        return enter_cache(fresh);
+    }
+
+private:
+    [[nodiscard]] bool writes() const noexcept { return (flags_ & ff::write) != 0; }
+    [[nodiscard]] entry shown(page* p, bool writable) const noexcept {
+        std::uint64_t bits = base_bits(v_) | (e_.raw & entry::bit(eb::soft_dirty));
+        if (e_.has(eb::uffd_wp) && v_.has(vm::uffd_wp)) {
+            bits |= entry::bit(eb::uffd_wp);
+            writable = false;
+        }
+        entry e = entry::leaf(phys_.number(p), bits);
+        if (writable) e = writes() ? made_writable(e, v_) : P::anon_exclusive && v_.has(vm::write) ? e.with(eb::writable) : e;
+        return e;
+    }
+    void read_slot(page* fresh) {
+        fresh->set(pg::written);
+        phys_.swap.read(slot_, phys_.data.bytes(phys_.number(fresh)));
+    }
+
+    /// Nobody else uses the slot: it is read into a page the swap cache never sees, and is free.
+    [[nodiscard]] fault_result map_alone(page* fresh) {
+        make_anon(mm_, v_, a_, fresh);
+        word_guard lock(at_.lock());
+        const bool alone = at_.slot->read() == e_ && phys_.swap.users(slot_) == 1 &&
+                           !phys_.swap.with_cached(slot_, [](pfn) {});
+        if (!alone) {  // somebody was faster: look again
+            lock.release();
+            phys_.drop(fresh, holder::hand_out);
+            return fault_result::ok;
+        }
+        read_slot(fresh);  // under the entry's lock: the entry keeps the slot
+        map_pte(fresh, fresh);
+        phys_.pass(fresh, holder::hand_out, holder::entry);
+        phys_.lru_add(fresh);
+        at_.slot->set(shown(fresh, true));
+        mm_.swap_entries.adjust(-1);
+        (void)phys_.swap.drop(slot_);
+        return fault_result::ok;
+    }
+
+    /// Others use the slot: all of them are to find the same page.
+    [[nodiscard]] fault_result enter_cache(page* fresh) {
+        lock_page(fresh);
+        const bool entered = phys_.swap.add_cached(slot_, phys_.number(fresh), [&] {
+            fresh->private_ = slot_;
+            fresh->change(page::bit(pg::swapcache) | page::bit(pg::swapbacked), 0);
+            phys_.hold(fresh, holder::swap_cache);
+        });
+        if (entered) {
+            read_slot(fresh);
+            fresh->set(pg::uptodate);
+            phys_.lru_add(fresh);
+        }
+        unlock_page(fresh);
+        if (!entered) {
+            phys_.drop(fresh, holder::hand_out);
+            return fault_result::ok;
+        }
+        phys_.pass(fresh, holder::hand_out, holder::temporary);
+        return map_cached(fresh);
+    }
+
+    /// Requires: a reference of `cached` (holder: temporary), consumed here.
+    [[nodiscard]] fault_result map_cached(page* cached) {
+        page* const head = phys_.head(cached);
+        if (writes() && !head->is(pg::lru)) phys_.lru_drain();
+        lock_page(head);
+        const bool mine = head->is(pg::swapcache) && head->private_ + phys_.index_in_folio(cached) == slot_;
+        entry shown_now{};
+        if (mine) shown_now = map_locked(cached, head);
+        else phys_.drop(head, holder::temporary);
+        if (shown_now.is_none() || !writes() || shown_now.has(eb::writable)) {
+            return fault_result::ok;
+        }
+        return wp_fault(mm_, v_, a_, flags_, at_, shown_now);
+    }
+
+    /// Effects: maps, unlocks the page. Returns: the new entry; none when the old one has changed meanwhile.
+    entry map_locked(page* cached, page* head) {
+        word_guard lock(at_.lock());
+        if (at_.slot->read() != e_) {
+            lock.release();
+            unlock_page(head);
+            free_swap_if_unmapped(phys_, head);
+            phys_.drop(head, holder::temporary);
+            return {};
+        }
+        if (!head->is_anon()) {  // fresh from the slot: it belongs to the family of this VMA
+            head->index = v_.page_offset(a_);
+            head->set_owner(&mm_.anon_of(v_), owner::anon);
+        }
+        const bool writable = P::anon_exclusive ? takes_over(cached, head) : mapped_nowhere_else(head);
+        phys_.pass(head, holder::temporary, holder::entry);
+        map_pte(cached, head);
+        mlock_mapped(v_, head);
+        const entry now = shown(cached, writable);
+        at_.slot->set(now);
+        unlock_page(head);
+        return now;
+    }
+
+    /// linux_6_12: the entry said exclusive, or nobody else has the page now. Drops the use of the slot.
+    [[nodiscard]] bool takes_over(page* cached, page* head) {
+        const bool ksm = head->is_ksm();
+        drop_slot(head, writes() && !ksm);
+        if (ksm || !(e_.has(eb::exclusive) || head->count.raw() == 1)) return false;
+        cached->set(pg::exclusive);
+        return true;
+    }
+    /// foll_pin_2019: a write fault on a page that no other entry shows or stands for.
+    [[nodiscard]] bool mapped_nowhere_else(page* head) {
+        const bool alone = writes() && !head->is_ksm() && !head->is(pg::large) &&
+                           static_cast<std::uint32_t>(folio_mapcount(head)) + phys_.swap.users(slot_) <= 1;
+        drop_slot(head, alone);
+        return alone;
+    }
+    void drop_slot(page* head, bool wants_page) {
+        mm_.swap_entries.adjust(-1);
+        (void)phys_.swap.drop(slot_);
+        const bool only_ours = head->count.raw() == static_cast<std::int32_t>(1 + head->pages());
+        if (v_.has(vm::locked) || head->is(pg::mlocked) || (wants_page && (only_ours || !P::anon_exclusive)))
+            free_swap(phys_, head);
+    }
+
+    space<P>& mm_;
+    physical<P>& phys_;
+    vma& v_;
+    vaddr a_;
+    unsigned flags_;
+    place at_;
+    entry e_;
+    swap_slot slot_;
+};
+
+}  // namespace detail
+
+/// Requires: e, a swap entry, read from at.slot before its lock was taken.
+template <class P>
+[[nodiscard]] fault_result swap_fault(space<P>& mm, vma& v, vaddr a, unsigned flags,
+                                      const typename space<P>::place& at, entry e) {
+    return detail::swap_in<P>(mm, v, a, flags, at, e).run();
+}
+
+}  // namespace pinfold::mm
