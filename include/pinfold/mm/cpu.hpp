@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fault.hpp"
+#include "hugetlb_entry.hpp"
 
 namespace pinfold::mm {
 
@@ -13,15 +14,15 @@ namespace detail {
 template <class P, class Use>
 [[nodiscard]] bool access_mapped(space<P>& mm, vaddr a, bool write, Use& use) {
     const fast_section section;  // the tables stay, the entries are checked under their lock
-    const auto at = mm.tables.find(a, level::pte);
+    const huge_place at = find_leaf(mm, a);
     if (!at.slot->read().is_leaf()) return false;
     word_guard lock(at.lock());
-    if (mm.tables.find(a, level::pte).slot != at.slot) return false;
+    if (find_leaf(mm, a).slot != at.slot) return false;
     const entry e = at.slot->read();
     if (!e.is_leaf() || e.has(eb::protnone) || (write && !e.has(eb::writable))) return false;
     const entry touched = write ? e.with(eb::young).with(eb::dirty) : e.with(eb::young);
     if (touched != e) at.slot->set(touched);
-    const pfn n = e.number() + ((a & (geometry<P::p4d_folded>::span(at.at) - 1)) >> page_shift);
+    const pfn n = e.number() + ((a & (at.span - 1)) >> page_shift);
     use(*mm.phys.at(n), n);
     return true;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cow.hpp"
+#include "dax_fault.hpp"
 #include "fault_anon.hpp"
 #include "fault_file.hpp"
 #include "fault_swap.hpp"
@@ -16,6 +17,8 @@ namespace pinfold::mm {
 /// then `retry`. Effects: at most one page is made present, some of its neighbours perhaps; the caller looks again.
 template <class P>
 [[nodiscard]] fault_result handle_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
+    if (v.is_dax())
+        if (const auto r = dax_fault(mm, v, a, flags)) return *r;
     if (v.is_hugetlb()) return hugetlb_fault(mm, v, a, flags);
     auto pmd = mm.tables.reach(a, level::pmd);
     if (!pmd.slot) return fault_result::oom;

@@ -6,14 +6,17 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
+#include "dax_inode.hpp"
 #include "vma.hpp"
 
 namespace pinfold::mm {
 
-enum class file_kind : unsigned char { ext4, tmpfs, tmpfs_huge, memfd, hugetlb_2m, hugetlb_1g, fsdax, devdax, secret,
+enum class file_kind : unsigned char { ext4, tmpfs, tmpfs_huge, memfd, hugetlb_2m, hugetlb_1g, hugetlb, fsdax, devdax, secret,
                                        driver };
 
 class file {
@@ -24,7 +27,9 @@ public:
     };
     using block = std::array<unsigned char, page_size>;
 
-    file(file_kind k, std::uint64_t bytes) : kind(k), size(bytes) {}
+    file(file_kind k, std::uint64_t bytes, unsigned order = 0)
+        : kind(k), huge_order(order != 0 ? order : k == file_kind::hugetlb_2m ? 9U : k == file_kind::hugetlb_1g ? 18U : 0U),
+          size(bytes) {}
     file(const file&) = delete;
     file& operator=(const file&) = delete;
 
@@ -35,7 +40,8 @@ public:
         switch (kind) {
             case file_kind::ext4: return vma_kind::file;
             case file_kind::hugetlb_2m:
-            case file_kind::hugetlb_1g: return vma_kind::hugetlb;
+            case file_kind::hugetlb_1g:
+            case file_kind::hugetlb: return vma_kind::hugetlb;
             case file_kind::fsdax: return vma_kind::fsdax;
             case file_kind::devdax: return vma_kind::devdax;
             case file_kind::secret: return vma_kind::secretmem;
@@ -68,12 +74,20 @@ public:
         v.file_next = v.file_prev = nullptr;
     }
 
+    [[nodiscard]] bool is_hugetlb() const noexcept { return huge_order != 0; }
+    /// Returns: whether nobody can reach the contents any more.
+    [[nodiscard]] bool is_forsaken() const noexcept { return closed && !mappings; }
+
     const file_kind kind;
+    const unsigned huge_order;                          ///< hugetlb: the order of its pages; else 0
+    bool closed = false;                                ///< unlinked, and no handle is left
     std::uint64_t size;  ///< bytes
     std::mutex lock;
     std::map<std::uint64_t, cached> cache;              ///< by page offset
     std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
+    std::set<std::uint64_t> promised;                   ///< hugetlb: huge pages reserved for it or in it
     vma* mappings = nullptr;
+    std::unique_ptr<dax_inode> dax{};                   ///< of files whose pages are the device's own
 };
 
 }  // namespace pinfold::mm

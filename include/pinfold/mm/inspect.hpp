@@ -56,6 +56,14 @@ struct observation {
 template <class P>
 [[nodiscard]] page_kind kind_of(const physical<P>& phys, const frame<P>* head) noexcept {
     if (phys.is_zero_page(head)) return page_kind::zero;
+    if (head->zone() == zone_kind::device) {
+        switch (head->device()) {
+            case device_type::private_memory: return page_kind::devpriv;
+            case device_type::fsdax: return page_kind::fsdax;
+            case device_type::generic: return page_kind::devdax;
+            default: return head->is_anon() ? page_kind::anon : page_kind::kernel;
+        }
+    }
     if (phys.is_huge_zero(head)) return page_kind::huge_zero;
     if (head->is_ksm()) return page_kind::ksm;
     if (head->is_anon()) return head->is(pg::hugetlb) ? page_kind::hugetlb_anon : page_kind::anon;
@@ -105,11 +113,12 @@ template <class P>
     o.at = at.at;
     o.raw = at.slot->read();
     o.map = o.raw.kind();
-    if (o.map != entry_kind::leaf) return o;
+    if (o.map != entry_kind::leaf && o.map != entry_kind::device_private) return o;
     o.letters = letters(o.raw);
     const pfn n = o.raw.number() + ((a & (at.span - 1)) >> page_shift);
     frame<P>* page = mm.phys.at(n);
-    if (!normal_page(mm.phys, o.raw) && !mm.phys.is_zero_page(page)) {
+    const bool described = o.map != entry_kind::leaf || o.raw.has(eb::devmap) || normal_page(mm.phys, o.raw);
+    if (!described && !mm.phys.is_zero_page(page)) {
         o.page.kind = page_kind::nopage;
         o.page.number = n;
         return o;

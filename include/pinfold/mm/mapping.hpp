@@ -6,6 +6,7 @@
 #include <shared_mutex>
 
 #include "gup_slow.hpp"
+#include "hugetlb_file.hpp"
 #include "profile.hpp"
 #include "zap.hpp"
 
@@ -27,6 +28,7 @@ struct mapping {
     std::optional<vaddr> at{};       ///< exactly there
     bool replace = false;            ///< with at: what is there goes (MAP_FIXED); else -EEXIST
     bool huge = false;               ///< as madvise(hugepage)
+    unsigned huge_order = 0;         ///< anonymous hugetlb memory of pages of this order (MAP_HUGETLB)
     bool locked = false;
     bool noreserve = false;
     bool populate = false;
@@ -68,6 +70,8 @@ inline void describe(vma& v, const mapping& m, vaddr start, std::uint64_t len, f
     if (source) {
         v.source = source;
         v.kind = source->mapped_as();
+        v.huge_order = static_cast<unsigned char>(source->huge_order);
+        if (v.is_hugetlb()) v.flags = (v.flags & ~(vm::locked | vm::hugepage)) | vm::hugetlb;
         v.pgoff = m.offset >> page_shift;
     } else if (m.kind == map_kind::pfnmap || m.kind == map_kind::mixedmap) {
         v.kind = vma_kind::driver;
@@ -136,22 +140,27 @@ public:
     explicit mappings(space<P>& mm) : mm_(mm) {}
 
     result<vaddr> map(std::uint64_t len, const mapping& m, file* source) {
-        len = align_up(len, page_size);
-        if (len == 0 || (m.offset & ~page_mask) != 0) return {0, -err::einval};
+        const std::uint64_t unit = page_size << (source ? source->huge_order : 0);
+        len = align_up(len, unit);
+        if (len == 0 || (m.offset & (unit - 1)) != 0) return {0, -err::einval};
+        if (source && source->is_hugetlb() && (!mm_.phys.hugetlb.of(source->huge_order) || !can_map_huge<P>(source->huge_order)))
+            return {0, -err::einval};
         std::unique_lock lock(mm_.mmap_lock);
         vaddr a = 0;
         if (m.at) {
             a = *m.at;
-            if ((a & ~page_mask) != 0 || a + len < a || a + len > geo::user_end) return {0, -err::einval};
+            if ((a & (unit - 1)) != 0 || a + len < a || a + len > geo::user_end) return {0, -err::einval};
+            if (m.replace && !(may_cut(a) && may_cut(a + len))) return {0, -err::einval};
             if (m.replace) remove(a, a + len);
             else if (!mm_.is_free(a, len)) return {0, -err::eexist};
         } else {
             // Room for huge pages where they are wanted.
-            a = mm_.find_free(len, m.huge && len >= pmd_size ? pmd_size : page_size);
+            a = mm_.find_free(len, m.huge && len >= pmd_size ? pmd_size : unit);
             if (a == 0) return {0, -err::enomem};
         }
         vma fresh;
         detail::describe(fresh, m, a, len, source);
+        if (fresh.is_hugetlb() && !attach_huge(fresh)) return {0, -err::enomem};
         mm_.insert(fresh);
         return {a, 0};
     }
@@ -160,6 +169,7 @@ public:
         len = align_up(len, page_size);
         if ((a & ~page_mask) != 0 || len == 0 || a + len < a || a + len > geo::user_end) return -err::einval;
         std::unique_lock lock(mm_.mmap_lock);
+        if (!may_cut(a) || !may_cut(a + len)) return -err::einval;
         remove(a, a + len);
         return 0;
     }
@@ -170,17 +180,23 @@ public:
         if (len == 0) return 0;
         std::unique_lock lock(mm_.mmap_lock);
         if (!covered(a, a + len)) return -err::enomem;
+        if (!may_cut(a) || !may_cut(a + len)) return -err::einval;
         mm_.split_at(a);
         mm_.split_at(a + len);
         for (vaddr from = a; from < a + len;) {
             vma& v = *mm_.find(from);
+            from = v.end;
+            const std::uint64_t before = v.flags;
             v.flags = (v.flags & ~vm::access) | detail::access_flags(p);
             v.keyed = p == prot::exec;
+            if (v.is_hugetlb()) {
+                if (v.flags != before) protect_huge(mm_, v);
+                continue;
+            }
             each_leaf(mm_, v.start, v.end, [&](const auto& at, vaddr, std::uint64_t span) {
                 for (entry e = at.slot->read();; e = at.slot->read())
                     if (at.slot->swap(e, detail::reprotect(mm_.phys, v, e, span != page_size))) break;
             });
-            from = v.end;
         }
         word64::full_fence();
         mm_.update(a, a + len, [](vma&) {});  // merges what has become alike
@@ -198,6 +214,7 @@ public:
         }
         std::unique_lock lock(mm_.mmap_lock);
         if (!covered(a, a + len)) return -err::enomem;
+        if (!may_cut(a) || !may_cut(a + len)) return -err::einval;
         mm_.update(a, a + len, [what](vma& v) {
             if (what == advice::hugepage) v.flags = (v.flags & ~vm::nohugepage) | vm::hugepage;
             if (what == advice::nohugepage) v.flags = (v.flags & ~vm::hugepage) | vm::nohugepage;
@@ -229,9 +246,12 @@ public:
         {
             std::unique_lock lock(mm_.mmap_lock);
             if (!covered(a, a + len)) return -err::enomem;
-            mm_.update(a, a + len, [on](vma& v) { v.flags = on ? v.flags | vm::locked : v.flags & ~vm::locked; });
+            mm_.update(a, a + len, [on](vma& v) {
+                if (v.is_hugetlb()) return;  // never swapped anyhow: populated, not locked
+                v.flags = on ? v.flags | vm::locked : v.flags & ~vm::locked;
+            });
             each_leaf(mm_, a, a + len, [&](const auto& at, vaddr, std::uint64_t) {
-                if (frame<P>* page = normal_page(mm_.phys, at.slot->read()))
+                if (frame<P>* page = normal_page(mm_.phys, at.slot->read()); page && !mm_.phys.head(page)->is(pg::hugetlb))
                     mm_.phys.head(page)->change(on ? frame<P>::bit(pg::mlocked) : 0,
                                                 on ? 0 : frame<P>::bit(pg::mlocked));
             });
@@ -269,6 +289,18 @@ public:
     }
 
 private:
+    [[nodiscard]] bool may_cut(vaddr a) {
+        const vma* v = mm_.find(a);
+        return !v || v->start == a || v->may_split(a);
+    }
+    /// A mapping of huge pages gets its promise; a writable one makes the file as long as itself.
+    [[nodiscard]] bool attach_huge(vma& v) {
+        if (!promise_mapping(mm_.phys, v)) return false;
+        std::lock_guard guard(v.source->lock);
+        const std::uint64_t end = (v.pgoff + v.pages()) << page_shift;
+        if (v.has(vm::write) && v.source->size < end) v.source->size = end;
+        return true;
+    }
     [[nodiscard]] bool covered(vaddr a, vaddr end) {
         while (a < end) {
             const vma* v = mm_.find(a);
@@ -290,7 +322,10 @@ private:
             vma& v = it->second;
             zap_range(mm_, v, v.start, v.end);
             ++it;
+            end_promise(mm_.phys, v);
+            file* const huge = v.is_hugetlb() ? v.source : nullptr;
             mm_.erase(v);  // out of the rmaps before its tables go
+            if (huge) forsake_huge(mm_.phys, *huge);
             any = true;
         }
         const vaddr ceiling = it == tree.end() ? ~vaddr{0} : it->second.start;
@@ -300,15 +335,21 @@ private:
     int discard(vaddr a, vaddr end) {
         int ret = 0;
         for (vma* v = mm_.find_next(a); v && v->start < end; v = mm_.find_next(v->end)) {
-            if (v->has(vm::locked | vm::pfnmap | vm::hugetlb)) return -err::einval;
+            if (v->has(vm::locked | vm::pfnmap)) return -err::einval;
             if (v->start > a) ret = -err::enomem;
-            zap_range(mm_, *v, v->start > a ? v->start : a, v->end < end ? v->end : end);
+            const vaddr from = v->start > a ? v->start : a;
+            vaddr to = v->end < end ? v->end : end;
+            if (!v->may_split(from)) return -err::einval;
+            if (v->is_hugetlb()) to = align_down(to, page_size << v->huge_order);  // part of a page: nothing (NR-6)
+            zap_range(mm_, *v, from, to);
             a = v->end;
         }
         return a < end ? -err::enomem : ret;
     }
     int cool(vaddr a, vaddr end) {
         if (!covered(a, end)) return -err::enomem;
+        for (const vma* v = mm_.find(a); v && v->start < end; v = mm_.find(v->end))
+            if (v->has(vm::locked | vm::pfnmap | vm::hugetlb)) return -err::einval;
         each_leaf(mm_, a, end, [&](const auto& at, vaddr, std::uint64_t) {
             const frame<P>* page = normal_page(mm_.phys, at.slot->read());
             if (!page || folio_mapcount(mm_.phys.head(const_cast<frame<P>*>(page))) != 1) return;

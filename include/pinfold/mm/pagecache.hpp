@@ -17,6 +17,12 @@ inline constexpr std::uint64_t read_around_pages = 32;
 inline constexpr std::uint64_t read_ahead_distance = 8;
 inline constexpr std::uint64_t fault_around_pages = 16;
 
+/// References the page cache holds of a folio. Source: spec 07 §1, note on hugetlb.
+template <class P>
+[[nodiscard]] std::uint64_t cache_units(const frame<P>* head) noexcept {
+    return head->is(pg::hugetlb) && !P::hugetlb_cached_by_page ? 1 : head->pages();
+}
+
 /// Returns: the cached page at `index` with a reference for the caller (holder: temporary), or null.
 template <class P>
 [[nodiscard]] frame<P>* cache_get(physical<P>& phys, file& f, std::uint64_t index) {
@@ -82,7 +88,7 @@ void cache_remove_locked(physical<P>& phys, file& f, std::map<std::uint64_t, fil
     const bool buffers = head->is(pg::buffers);
     head->change(0, frame<P>::bit(pg::dirty) | frame<P>::bit(pg::buffers));
     if (buffers) phys.drop(head, holder::buffers);
-    phys.drop(head, holder::page_cache, head->pages());
+    phys.drop(head, holder::page_cache, cache_units(head));
 }
 
 /// Effects: everything leaves the cache. Requires: nothing maps the file.

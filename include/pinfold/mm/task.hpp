@@ -36,6 +36,7 @@ public:
     // ---- mappings ----------------------------------------------------------------------------------------
     result<vaddr> mmap(std::uint64_t len, const mapping& m = {}) {
         file* source = m.source;
+        if (!source && m.huge_order != 0) source = &box_.anonymous_huge(len, m.huge_order);
         if (!source && m.kind == map_kind::anon && m.shared) source = &box_.shared_anonymous(len);
         const result<vaddr> r = maps_.map(len, m, source);
         if (r && m.kind == map_kind::pfnmap) fill_with_device_memory(*r, len, m);

@@ -23,7 +23,7 @@ inline constexpr std::uint64_t read = 1U << 0, write = 1U << 1, exec = 1U << 2, 
                                lockonfault = 1U << 13, hugetlb = 1U << 14, hugepage = 1U << 15,
                                nohugepage = 1U << 16, dontcopy = 1U << 17, wipeonfork = 1U << 18,
                                noreserve = 1U << 19, mergeable = 1U << 20, uffd_missing = 1U << 21,
-                               uffd_wp = 1U << 22, shadow_stack = 1U << 23, soft_dirty = 1U << 24;
+                               uffd_wp = 1U << 22, shadow_stack = 1U << 23, soft_dirty = 1U << 24, sync = 1U << 30;
 inline constexpr std::uint64_t access = read | write | exec;
 }  // namespace vm
 
@@ -71,6 +71,7 @@ struct vma {
     }
 
     [[nodiscard]] bool is_hugetlb() const noexcept { return kind == vma_kind::hugetlb; }
+    [[nodiscard]] bool is_dax() const noexcept { return kind == vma_kind::fsdax || kind == vma_kind::devdax; }
     /// Whether `a` may become a border of the mapping: huge pages are not cut.
     [[nodiscard]] bool may_split(vaddr a) const noexcept {
         return !is_hugetlb() || (a & ((page_size << huge_order) - 1)) == 0;
@@ -81,7 +82,7 @@ struct vma {
     [[nodiscard]] bool is_accessible() const noexcept { return has(vm::access); }
     /// Writes must be told to a filesystem before they happen (page_mkwrite).
     [[nodiscard]] bool tracks_dirty() const noexcept {
-        return kind == vma_kind::file && has(vm::shared) && has(vm::write);
+        return (kind == vma_kind::file || kind == vma_kind::fsdax) && has(vm::shared) && has(vm::write);
     }
 };
 

@@ -68,7 +68,7 @@ void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
 template <class P>
 void zap_pmd(space<P>& mm, const typename space<P>::place& at, zap_gather<P>& gather) {
     const entry e = at.slot->take();
-    if (!e.is_leaf()) return;
+    if (!e.is_leaf() || e.has(eb::devmap)) return;
     frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
     const bool zero = mm.phys.is_huge_zero(head);
     if (head->is_anon() || zero) mm.tables.free_now(mm.tables.withdraw(at.table));
@@ -86,14 +86,15 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
     zap_gather<P> gather(mm, v.has(vm::locked));
     for (vaddr a = from; a < to;) {
         auto at = mm.tables.find(a, level::pte);
-        if (at.at == level::pmd && at.slot->read().is_leaf()) {
-            const vaddr begin = align_down(a, pmd_size);
+        if ((at.at == level::pmd || at.at == level::pud) && at.slot->read().is_leaf()) {
+            const std::uint64_t span = geo::span(at.at);
+            const vaddr begin = align_down(a, span);
             word_guard lock(at.lock());
             const entry e = at.slot->read();
             if (e.is_leaf()) {
-                if ((begin >= from && begin + pmd_size <= to) || !splits_to_ptes(mm, e)) {
+                if ((begin >= from && begin + span <= to) || !splits_to_ptes(mm, e)) {
                     zap_pmd(mm, at, gather);
-                    a = begin + pmd_size;
+                    a = begin + span;
                     continue;
                 }
                 split_pmd_locked(mm, at, begin);

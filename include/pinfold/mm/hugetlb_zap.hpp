@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+// Taking the entries of huge pages away. The owner of a private mapping gets its promise back: at once with the
+// mapping, in the pool when the page is freed. Source: spec 07 §9 B17, spec 10 §13.
+#pragma once
+
+#include <vector>
+
+#include "hugetlb_entry.hpp"
+#include "hugetlb_reserve.hpp"
+#include "rmap.hpp"
+
+namespace pinfold::mm {
+
+namespace detail {
+
+/// Clears one huge entry. Requires: its lock. Returns: the head whose reference (holder: entry) is now the caller's.
+template <class P>
+[[nodiscard]] frame<P>* clear_huge(physical<P>& phys, vma& v, vaddr a, const huge_place& at) {
+    const entry e = at.slot->take();
+    if (!e.is_leaf()) return nullptr;
+    frame<P>* head = phys.head(phys.at(e.number()));
+    if (e.has(eb::dirty)) head->set(pg::dirty);
+    unmap_huge(head);
+    if (P::hugetlb_unmap_restores && v.promised && head->is_anon() && phys.hugetlb.of(v.huge_order)->state().surplus == 0) {
+        head->set(pg::restore_reserve);
+        v.promised->untake(huge_index(v, a));
+    }
+    return head;
+}
+
+}  // namespace detail
+
+/// Effects: clears the entries of the hugetlb VMA v in [from, to); counts go after the flush.
+/// Requires: the mmap lock, or the lock of v's file; from and to are borders of its pages.
+template <class P>
+void zap_huge_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
+    physical<P>& phys = mm.phys;
+    std::vector<frame<P>*> owed;
+    each_huge(mm, v, from, to, [&](const huge_place& at, vaddr a) {
+        word_guard lock(at.lock());
+        if (frame<P>* head = detail::clear_huge(phys, v, a, at)) owed.push_back(head);
+    });
+    word64::full_fence();  // the flush: whoever reads a count now sees the entries gone
+    for (frame<P>* head : owed) phys.drop(head, holder::entry);
+}
+
+/// Effects: clears what maps the places [from, to) (in pages) of f, in all address spaces, private copies too.
+/// Requires: f.lock.
+template <class P>
+void unmap_huge_file(file& f, std::uint64_t from, std::uint64_t to) {
+    for (vma* v = f.mappings; v; v = v->file_next) {
+        const std::uint64_t first = std::max(from, v->pgoff), last = std::min(to, v->pgoff + v->pages());
+        if (first < last)
+            zap_huge_range(*static_cast<space<P>*>(v->owner), *v, v->address_of(first), v->address_of(last));
+    }
+}
+
+}  // namespace pinfold::mm
