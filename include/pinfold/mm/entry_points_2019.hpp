@@ -61,6 +61,7 @@ public:
                                  gup_trace* trace = nullptr) {
         if ((flags & foll::longterm) != 0) return refuse(warn_id::api_longterm, flags, trace, no_longterm);
         if ((flags & foll::pin) != 0) return refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
+        if (lacks_array(pages, nr, flags)) return -err::einval;
         int locked = 0;
         return slow_locked(mm_, start & page_mask, nr, flags | foll::touch, target(pages, trace, {}), &locked);
     }
@@ -69,6 +70,7 @@ public:
                                gup_trace* trace = nullptr) {
         if ((flags & foll::longterm) != 0) return refuse(warn_id::api_longterm, flags, trace, no_longterm);
         if ((flags & foll::pin) != 0) return refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
+        if (lacks_array(pages, nr, flags)) return -err::einval;
         return slow_locked(mm_, start & page_mask, nr, flags | foll::touch, target(pages, trace, {}), locked);
     }
     static long get_user_pages_remote(space<P>& mm, vaddr start, std::uint64_t nr, unsigned flags, array pages,
@@ -76,6 +78,7 @@ public:
         entry_points_2019 self(mm);
         if ((flags & foll::pin) != 0) return self.refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
         if ((flags & foll::longterm) != 0) return self.refuse(warn_id::api_longterm, flags, trace, no_longterm);
+        if (lacks_array(pages, nr, flags)) return -err::einval;
         return slow_locked(mm, start & page_mask, nr, flags | foll::touch | foll::remote, target(pages, trace, {}),
                            locked);
     }
@@ -84,6 +87,7 @@ public:
         entry_points_2019 self(mm);
         if ((flags & foll::get) != 0) return self.refuse(warn_id::api_get_at_pin, flags, trace, get_at_pin);
         if ((flags & foll::longterm) != 0) return self.refuse(warn_id::api_longterm, flags, trace, no_longterm);
+        if (lacks_array(pages, nr, flags | foll::pin)) return -err::einval;
         return slow_locked(mm, start & page_mask, nr, flags | foll::pin | foll::touch | foll::remote,
                            target(pages, trace, {}), locked);
     }
@@ -115,6 +119,10 @@ private:
     static gup_target<P> target(array pages, gup_trace* trace, vma_array vmas) noexcept {
         return {pages.empty() ? nullptr : pages.data(), vmas.empty() ? nullptr : vmas.data(), trace};
     }
+    /// Units that nobody could give back: a caller's GET or PIN without a place to put the pages (DEF-09).
+    static bool lacks_array(array pages, std::uint64_t nr, unsigned flags) noexcept {
+        return !pages.data() && (flags & (foll::get | foll::pin)) != 0 && nr != 0;
+    }
     long fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace) {
         if ((flags & ~fast_flags) != 0)
             return refuse(warn_id::api_fast_flags, flags, trace, {"05-7.1", "the fast entry does not take this flag"});
@@ -125,7 +133,7 @@ private:
         return fast_then_slow(mm_, start, end, flags, target(pages, trace, {}));
     }
     long held(vaddr start, std::uint64_t nr, unsigned flags, array pages, gup_trace* trace, vma_array vmas) {
-        if (!pages.data() && (flags & foll::pin) != 0 && nr != 0) return -err::einval;
+        if (lacks_array(pages, nr, flags)) return -err::einval;
         std::shared_lock lock(mm_.mmap_lock);
         return longterm_locked(mm_, start & page_mask, nr, flags, target(pages, trace, vmas), nullptr);
     }
