@@ -28,6 +28,15 @@ void make_anon(space<P>& mm, vma& v, vaddr a, frame<P>* page) {
     page->change(bits, 0);
 }
 
+/// Effects: this mm has its one reference of the huge zero folio. Requires: a pmd lock of mm.
+template <class P>
+void hold_huge_zero(space<P>& mm, frame<P>* zero) {
+    std::lock_guard guard(mm.anon_lock);
+    if (mm.huge_zero) return;
+    mm.phys.hold(zero, holder::hand_out);
+    mm.huge_zero = zero;
+}
+
 /// A huge pmd of zeros or of fresh memory. Returns: retry when there is no huge page to be had: use base pages.
 template <class P>
 [[nodiscard]] fault_result anon_huge_fault(space<P>& mm, vma& v, vaddr a, unsigned flags,
@@ -50,10 +59,7 @@ template <class P>
             mm.tables.deposit(at.table, spare);
             spare = nullptr;
             if (zero) {
-                if (!mm.huge_zero) {  // one reference per mm
-                    phys.hold(head, holder::hand_out);
-                    mm.huge_zero = head;
-                }
+                hold_huge_zero(mm, head);
             } else {
                 map_huge(head);
                 phys.pass(head, holder::hand_out, holder::entry);

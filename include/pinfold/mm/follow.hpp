@@ -27,13 +27,14 @@ class follower {
 public:
     using place = typename space<P>::place;
 
-    follower(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace)
-        : mm_(mm), phys_(mm.phys), v_(v), a_(a), flags_(flags), trace_(trace) {}
+    follower(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace, pagemap_hold<P>& device)
+        : mm_(mm), phys_(mm.phys), v_(v), a_(a), flags_(flags), trace_(trace), device_(device) {}
 
     [[nodiscard]] lookup<P> run() {
         for (;;) {
             const place at = mm_.tables.find(a_, level::pmd);
             const entry e = at.slot->read();
+            if (e.is_leaf() && e.has(eb::devmap)) return follow_devmap(at);
             if (!at.reached(level::pmd) || e.is_none()) return no_page_table(at.at);
             if (e.is_table()) return follow_pte();
             if (!e.is_leaf() || !may_follow(e)) return no_page_table(level::pmd);
@@ -146,6 +147,37 @@ private:
         return found(huge_path, level::pmd, page, pages_per_pmd - 1);
     }
 
+    // ---- FP-DEVMAP-PMD, FP-DEVMAP-PUD ------------------------------------------------------------------------
+    lookup<P> follow_devmap(const place& at) {
+        const bool pud = at.at == level::pud;
+        const path_id path = pud ? path_id::fp_devmap_pud : path_id::fp_devmap_pmd;
+        word_guard lock(at.lock());
+        if (both(pud ? warn_id::devmap_pud_get_pin : warn_id::devmap_pmd_get_pin))
+            return fail(path, at.at, -err::einval, {"04-get+pin", "GET and PIN exclude each other"});
+        if constexpr (P::cow_flag)
+            if (!pud && wants(foll::cow)) phys_.warn.emit(warn_id::devmap_pmd_cow, static_cast<std::int64_t>(flags_));
+        const entry e = at.slot->read();
+        if (!e.is_leaf() || !e.has(eb::devmap)) return no_page_table(at.at);  // gone meanwhile
+        if (wants(foll::write) && !e.has(eb::writable)) return no_page_table(at.at);
+        if (!pud || P::devices::pud_touched_first) touch_huge(at, e);
+        if (!counted())  // given only to callers that manage the count
+            return fail(path, at.at, -err::eexist, {"04-devmap.flags", "device pages are for callers that count them"});
+        if (pud && !P::devices::pud_touched_first) touch_huge(at, e);
+        const std::uint64_t span = geometry<P::p4d_folded>::span(at.at);
+        const pfn n = e.number() + ((a_ & (span - 1)) >> page_shift);
+        if (!device_.covers(n)) return fail(path, at.at, -err::efault, dying_device);
+        frame<P>* const page = phys_.at(n);
+        if (const int refused = grab_stable(phys_, page, 1, flags_)) {
+            // Cannot fail: the lock keeps the mapping, the pagemap reference the device; only an overflow refuses.
+            const std::int64_t seen = phys_.head(page)->count.raw();
+            if constexpr (!P::devices::refused_is_efault) return fail(path, at.at, refused, overflowed, seen);
+            phys_.warn.emit(pud ? warn_id::devmap_pud_grab : warn_id::devmap_pmd_grab, seen);
+            return fail(path, at.at, refused == -err::einval ? refused : -err::efault, overflowed, seen);
+        }
+        const bool whole = phys_.head(page)->pages() == span >> page_shift;  // one folio, one batch
+        return found(path, at.at, page, pud && whole ? (span >> page_shift) - 1 : 0);
+    }
+
     // ---- FP-PTE and what it leads to -----------------------------------------------------------------------
     lookup<P> follow_pte() {
         if (both(warn_id::pte_get_pin))
@@ -160,6 +192,11 @@ private:
         frame<P>* page = normal_page(phys_, e);
         if (wants(foll::write) && !can_follow_write(e, page)) return {};
         path_id path = path_id::fp_pte;
+        if (!page && e.has(eb::devmap) && counted()) {
+            if (!device_.covers(e.number())) return fail(path_id::fp_pte_devmap, level::pte, 0, dying_device);
+            page = phys_.at(e.number());
+            path = path_id::fp_pte_devmap;
+        }
         if (!page) {
             if (wants(foll::dump))
                 return fail(path_id::fp_pfn, level::pte, -err::efault,
@@ -192,6 +229,7 @@ private:
     }
 
     static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
+    static constexpr rule dying_device{"03-7.dying", "the device behind the entry is being removed"};
     static constexpr rule no_descriptor{"04-FP-PFN", "the entry maps memory that has no page descriptor"};
 
     space<P>& mm_;
@@ -200,14 +238,17 @@ private:
     vaddr a_;
     unsigned flags_;
     gup_trace* trace_;
+    pagemap_hold<P>& device_;
 };
 
 }  // namespace detail
 
-/// Requires: the mmap lock for reading; v holds a.
+/// Requires: the mmap lock for reading; v holds a. `device`: the pagemap reference of a call of several lookups.
 template <class P>
-[[nodiscard]] lookup<P> follow_page_mask(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace = nullptr) {
-    return detail::follower<P>(mm, v, a, flags, trace).run();
+[[nodiscard]] lookup<P> follow_page_mask(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace = nullptr,
+                                         pagemap_hold<P>* device = nullptr) {
+    pagemap_hold<P> own(mm.phys.pagemaps);
+    return detail::follower<P>(mm, v, a, flags, trace, device ? *device : own).run();
 }
 
 }  // namespace pinfold::mm

@@ -31,7 +31,14 @@ template <class P>
 [[nodiscard]] bool is_longterm_pinnable(const physical<P>& phys, const frame<P>* head) noexcept {
     const migrate_type t = phys.types.of(phys.number(head));
     if (t == migrate_type::cma || t == migrate_type::isolate) return false;
+    if (is_device(head, device_type::coherent)) return false;  // must be able to go when its device goes
     return phys.is_zero_page(head) || head->zone() != zone_kind::movable;
+}
+
+/// Returns: whether the page is a peer's and the caller did not say that it can reach those (FOLL_PCI_P2PDMA).
+template <class P>
+[[nodiscard]] bool refuses_peers(const frame<P>* head, unsigned flags) noexcept {
+    return P::devices::p2pdma_by_flag && (flags & foll::pci_p2pdma) == 0 && is_device(head, device_type::p2pdma);
 }
 
 /// Effects: n units by flags while the caller's page-table lock keeps the folio mapped. Neither flag: nothing.
@@ -44,6 +51,7 @@ template <class P>
         phys.warn.emit(warn_id::grab_both, static_cast<std::int64_t>(flags));
         return -err::einval;
     }
+    if (refuses_peers<P>(phys.head(page), flags)) return -err::eremoteio;
     const bool pin = (flags & foll::pin) != 0;
     outcome got;
     if (!pin) got = ops::try_get_held(held::assumed(), page, n);
@@ -83,6 +91,10 @@ template <class P>
             if (phys.head(page) != head) [[unlikely]] {  // DEF-14
                 ops::template undo_grab_head<Hold>(head, n);
                 continue;
+            }
+            if (refuses_peers<P>(head, flags)) [[unlikely]] {
+                ops::template undo_grab_head<Hold>(head, n);
+                return nullptr;
             }
             if constexpr (P::longterm_checks_first)
                 if ((flags & foll::longterm) != 0 && h == holder::pin && !is_longterm_pinnable(phys, head)) {

@@ -63,17 +63,27 @@ private:
     /// PTE/F.
     bool ptes(const page* table, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
         entry_slot* slot = mm_.tables.slots(table) + geo::index(a, level::pte);
+        const std::uint64_t before = nr_;
+        pagemap_hold<P> device(phys_.pagemaps);
         for (; a < end; a += page_size, ++slot) {
             const entry e = slot->read();
             races::at(race_point::entry_read);
             if (!grants(e)) return false;
-            if (e.has(eb::special) || e.has(eb::devmap)) return false;  // FP-PFN, FP-ZERO: the slow path knows
+            if (e.has(eb::devmap)) {
+                if (wants(foll::longterm)) return false;
+                if (!device.covers(e.number())) {  // dying: the pages before may be its own, too
+                    undo_since(before);
+                    return false;
+                }
+            } else if (e.has(eb::special)) {
+                return false;  // FP-PFN, FP-ZERO: the slow path knows
+            }
             page* p = phys_.at(e.number());
             page* head = grab_speculative(phys_, p, 1, flags_);
             if (!head) return false;
             races::at(race_point::head_checked);
             // The entry, and the one above it: collapse clears that first and keeps the ptes (DEF-15).
-            if (slot->read() != e || upper_slot.read() != upper || !allowed(head) || must_unshare(e, p)) {
+            if (slot->read() != e || upper_slot.read() != upper || !(e.has(eb::devmap) || allowed(head)) || must_unshare(e, p)) {
                 ungrab(phys_, p, 1, flags_);  // the same unit, by flags (DEF-01)
                 return false;
             }
@@ -90,7 +100,8 @@ private:
     /// PMD/F, PUD/F, PGD/F: one batch of units on the head for as many slots (DEF-03).
     bool huge(entry_slot& slot, entry e, level l, vaddr a, vaddr end) {
         if (!grants(e)) return false;
-        if (e.has(eb::special) || e.has(eb::devmap)) return false;
+        if (e.has(eb::devmap)) return device_huge(slot, e, l, a, end);
+        if (e.has(eb::special)) return false;
         page* base = phys_.at(e.number());
         const std::uint64_t first = (a & (geo::span(l) - 1)) >> page_shift;
         const std::uint64_t refs = (end - a) >> page_shift;
@@ -111,6 +122,47 @@ private:
         return true;
     }
 
+    /// DEVMAP/F: page by page, because each may have its own count; one pagemap reference for all (DEF-12).
+    bool device_huge(entry_slot& slot, entry e, level l, vaddr a, vaddr end) {
+        if (wants(foll::longterm)) return false;
+        pagemap_hold<P> device(phys_.pagemaps);
+        if (!device.covers(e.number())) return false;
+        const std::uint64_t before = nr_;
+        const pfn first = e.number() + ((a & (geo::span(l) - 1)) >> page_shift);
+        const std::uint64_t refs = (end - a) >> page_shift;
+        std::int64_t units = 0;
+        for (std::uint64_t k = 0; k < refs; ++k) {
+            page* p = phys_.at(first + k);
+            page* head = grab_speculative(phys_, p, 1, flags_);
+            if (!head) {
+                if (k != 0) phys_.warn.emit(warn_id::devmap_fast_late_fail, phys_.head(p)->count.raw());
+                undo_since(before);
+                return false;
+            }
+            if (!head->is(pg::referenced)) head->set(pg::referenced);
+            pages_[nr_++] = p;
+            units += units_of(p, 1, flags_);
+        }
+        races::at(race_point::head_checked);
+        if (slot.read() != e) {
+            undo_since(before);
+            return false;
+        }
+        races::at(race_point::entry_checked);
+        if (trace_) [[unlikely]]
+            trace_->add({path_id::fast_devmap, l, a, refs, units, 0, "", "", 0, 0, 0});
+        races::at(race_point::between_entries);
+        return true;
+    }
+    /// Effects: gives back every slot from `before` on, the last first.
+    void undo_since(std::uint64_t before) {
+        while (nr_ > before) {
+            page* p = pages_[--nr_];
+            phys_.head(p)->clear(pg::referenced);
+            ungrab(phys_, p, 1, flags_);
+        }
+    }
+
     static constexpr path_id path_of(level l) noexcept {
         return l == level::pmd ? path_id::fast_pmd : l == level::pud ? path_id::fast_pud : path_id::fast_pgd;
     }
@@ -118,6 +170,7 @@ private:
     /// gup_fast_folio_allowed: asked after the grab, so the folio is stable. Source: spec 05 §5.
     [[nodiscard]] bool allowed(const page* head) const noexcept {
         if constexpr (!P::fast_asks_folio) return true;
+        if (P::devices::dax_is_mapped_counted && wants(foll::longterm) && is_device(head, device_type::fsdax)) return false;
         const bool lasting_write = wants(foll::pin) && wants(foll::longterm) && wants(foll::write);
         if (head->is(pg::large) && !lasting_write) return true;
         if (head->is(pg::hugetlb)) return true;

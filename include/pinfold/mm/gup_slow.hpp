@@ -26,7 +26,7 @@ class slow_walk {
 public:
     /// locked: null, the mmap lock stays held; else it may be dropped, and *locked says whether it is held.
     slow_walk(space<P>& mm, unsigned flags, gup_target<P> to, int* locked)
-        : mm_(mm), phys_(mm.phys), flags_(flags), to_(to), locked_(locked) {}
+        : mm_(mm), phys_(mm.phys), flags_(flags), to_(to), locked_(locked), device_(phys_.pagemaps) {}
 
     /// Returns: pages collected, or a negative errno. 0 without an error: the lock was lost (or NOWAIT).
     [[nodiscard]] long run(vaddr start, std::uint64_t nr) {
@@ -80,7 +80,7 @@ private:
                 ret = refuse(path_id::entry_point, a, P::signal_error, {"06-4.signal", "a fatal signal is pending"});
                 return {};
             }
-            const lookup<P> got = follow_page_mask(mm_, v, a, flags, to_.trace);
+            const lookup<P> got = follow_page_mask(mm_, v, a, flags, to_.trace, &device_);
             if (got.page || got.error == -err::eexist) return got;
             if (got.error != 0 && got.error != -err::emlink) {
                 ret = got.error;
@@ -166,6 +166,7 @@ private:
     unsigned flags_;
     gup_target<P> to_;
     int* locked_;
+    pagemap_hold<P> device_;  ///< one for the whole pass, given back at its end
     bool lost_ = false;
 };
 

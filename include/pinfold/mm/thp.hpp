@@ -26,6 +26,7 @@ template <class P>
 /// Returns: whether a split keeps the memory mapped. A huge entry of a file is dropped instead and faulted again.
 template <class P>
 [[nodiscard]] bool splits_to_ptes(space<P>& mm, entry e) noexcept {
+    if (e.has(eb::devmap)) return false;
     const frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
     return head->is_anon() || mm.phys.is_huge_zero(head);
 }
