@@ -4,7 +4,10 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "explain.hpp"
 #include "ops.hpp"
@@ -13,6 +16,12 @@
 namespace scenario {
 
 namespace {
+
+/// Where a precondition of the MM was broken last: the place where a kernel with its checks on would have stopped.
+/// The machine goes on, as a kernel without them.
+const char* broken_at = nullptr;
+
+void note_broken(const char*, const char* file, int) noexcept { broken_at = file; }
 
 /// What moves during a step and is shown with it.
 template <class P>
@@ -30,6 +39,8 @@ public:
         for (std::size_t i = 0; i < sites_now.size(); ++i)
             if (sites_now[i] && !heard_[i]) complaints.emplace_back(std::string(name_of(static_cast<mm::warn_id>(i))));
         heard_ = sites_now;
+        if (const char* file = std::exchange(broken_at, nullptr))
+            complaints.emplace_back("kernel BUG at " + std::filesystem::path(file).filename().string());
         if (!complaints.empty()) a.observed.emplace_back("warn", std::move(complaints));
     }
 
@@ -59,14 +70,14 @@ public:
 
     void play() {
         for (const statement& s : program_.lines) {
-            const bool goes_on = step(s);
-            if (!goes_on) break;
+            if (!step(s)) break;
         }
         end();
     }
 
 private:
     // ---- one line ----------------------------------------------------------------------------------------
+    /// Returns: whether the scenario goes on.
     bool step(const statement& s) {
         ended_ = false;
         answer a = answer_of(s);
@@ -176,6 +187,7 @@ private:
         a = std::move(a).with("leak", world_.box.counters().live());
         for (auto& [name, who] : world_.actors)
             if (who.task) world_.box.exit(*std::exchange(who.task, nullptr));
+        world_.box.phys().lru_drain_all();
         a = std::move(a).with("zero_ref", world_.zero_refs());
         print("main", "end", "end", a);
         if (explain_) explain_->tell(to_);
@@ -219,7 +231,9 @@ private:
 
 template <class P>
 void play(const program& p, audience& to) {
+    const pinfold::violation_handler before = pinfold::set_violation_handler(&note_broken);
     player<P>(p, to).play();
+    (void)pinfold::set_violation_handler(before);
 }
 template void play<mm::linux_6_12>(const program&, audience&);
 template void play<mm::foll_pin_2019>(const program&, audience&);
