@@ -130,7 +130,7 @@ std::vector<item> items_of(const report& what, const style& s) {
         std::size_t sum = 0;
         for (const auto& b : parts) {
             if (b.gap_before >= wide_gap && gaps <= most_marked_gaps) {
-                const auto size = "<" + human_bytes(b.gap_before) + ">";
+                const auto size = std::string(1, '<').append(human_bytes(b.gap_before)).append(1, '>');
                 items.push_back({b, size, size.size() + 1});
                 sum += items.back().cells;
             }

@@ -69,15 +69,16 @@ std::string tooltip(const report& what, const block& b) {
     if (b.single())
         text += " " + first.permissions() + " " + first.title();
     else
-        text += ": " + counted(b.last - b.first, "region");
-    text += "\n" + human_bytes(b.pages(what) * page_size) + ", " + grouped(b.present_pages(what)) + " of " +
-            counted(b.pages(what), "page") + " present";
+        (text += ": ") += counted(b.last - b.first, "region");
+    const auto line = [&text](std::string_view more) { (text += '\n') += more; };
+    line(human_bytes(b.pages(what) * page_size) + ", " + grouped(b.present_pages(what)) + " of " +
+         counted(b.pages(what), "page") + " present");
     for (std::size_t p = 0; p < purposes.size(); ++p)
-        text += "\n" + std::string(purposes[p]) + ": " + to_string(b.verdict(what, p));
+        line(std::string(purposes[p]) + ": " + to_string(b.verdict(what, p)));
     if (b.single())
         for (std::size_t q = 0; q < questions.size(); ++q)
             for (const auto& r : what.regions[b.first].answers[q].refusals)
-                text += "\n" + to_string(questions[q]) + ": " + errno_name(r.error) + ", " + r.rule;
+                line(to_string(questions[q]) + ": " + errno_name(r.error) + ", " + r.rule);
     return "<title>" + escaped(text) + "</title>\n";
 }
 

@@ -42,14 +42,17 @@ std::string human_bytes(u64 bytes) {
         ++unit;
     }
     auto text = std::to_string(bytes);
-    if (bytes < 10 && tenths != 0) text += "." + std::to_string(tenths);
+    if (bytes < 10 && tenths != 0) {
+        text += '.';
+        text += static_cast<char>('0' + tenths);
+    }
     return text + " " + units[unit];
 }
 
 std::string grouped(u64 number) {
     auto text = std::to_string(number);
     for (auto at = text.size(); at > 3;)
-        text.insert(at -= 3, ",");
+        text.insert(at -= 3, 1, ',');
     return text;
 }
 
