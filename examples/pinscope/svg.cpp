@@ -67,7 +67,7 @@ std::string tooltip(const report& what, const block& b) {
     const auto& last = what.process.regions[b.last - 1];
     std::string text = hex(first.begin) + "-" + hex(last.end);
     if (b.single())
-        text += " " + first.permissions() + " " + first.title();
+        (text += ' ') += first.permissions() + " " + first.title();
     else
         (text += ": ") += counted(b.last - b.first, "region");
     const auto line = [&text](std::string_view more) { (text += '\n') += more; };
