@@ -38,7 +38,7 @@ template <class P>
 constexpr oracle::rules rules_of(oracle::form scheme, oracle::overflow rule, int unit, int ref_bits = 0) {
     return {scheme, unit, ref_bits, rule, P::liveness::optimistic, P::liveness::load_test, P::budget.stated(),
             static_cast<int>(P::budget.holders), static_cast<int>(P::budget.refs_each),
-            static_cast<int>(P::budget.pins_each), static_cast<int>(P::budget.batch)};
+            static_cast<int>(P::budget.pins_each), static_cast<int>(P::budget.batch), P::blocks_pins};
 }
 
 using oracle::answer;
@@ -275,13 +275,14 @@ private:
 // ---- the policies ---------------------------------------------------------------------------------------------
 
 template <class Word, class Pins, class Liveness, class Overflow, unsigned Holders, unsigned Refs, unsigned PinsEach,
-          unsigned Batch>
+          unsigned Batch, bool Blocks = false>
 struct policy : pinfold::count_defaults {
     using word = Word;
     using pins = Pins;
     using liveness = Liveness;
     using overflow = Overflow;
     using warnings = recorder;
+    static constexpr bool blocks_pins = Blocks;
     static constexpr pinfold::budget budget{Holders, Refs, PinsEach, Batch};
 };
 
@@ -295,7 +296,7 @@ template <class P>
 void check(oracle::form scheme, int unit, int ref_bits = 0) {
     using traits = pinfold::count_traits<P>;
     const auto rules = rules_of<P>(scheme, rule_of<typename P::overflow>, unit, ref_bits);
-    INFO("unit " << unit << (rules.sticky ? " sticky" : " zero_is_dead") << " rule " << int(rules.rule) << " budget of "
+    INFO("unit " << unit << (rules.sticky ? " sticky" : " zero_is_dead") << (rules.blocks_pins ? " blocking" : "") << " rule " << int(rules.rule) << " budget of "
                  << rules.holders);
     comparison(rules, {&perform<P>, &pinfold::decode<P>, traits::has_pin_word, traits::can_block}).run();
 }
@@ -304,8 +305,10 @@ void check(oracle::form scheme, int unit, int ref_bits = 0) {
 template <class Word, class Pins, unsigned Refs, unsigned PinsEach, unsigned Batch>
 void check_zero_is_dead(oracle::form scheme, int unit, int ref_bits = 0) {
     using namespace pinfold;
+    constexpr bool blocks = Pins::form != pin_form::none && Pins::form != pin_form::exact;
     check<policy<Word, Pins, zero_is_dead, refuse, 1, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
-    check<policy<Word, Pins, zero_is_dead, trap, 1, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
+    check<policy<Word, Pins, zero_is_dead, trap, 1, Refs, PinsEach, Batch, blocks>>(scheme, unit, ref_bits);
+    if constexpr (blocks) check<policy<Word, Pins, zero_is_dead, refuse, 1, Refs, PinsEach, Batch, true>>(scheme, unit, ref_bits);
     if constexpr (Pins::form != pin_form::split) {
         check<policy<Word, Pins, zero_is_dead, refuse, 0, 0, 0, 1>>(scheme, unit, ref_bits);
         check<policy<Word, Pins, zero_is_dead, unchecked_overflow, 0, 0, 0, 1>>(scheme, unit, ref_bits);
@@ -313,12 +316,17 @@ void check_zero_is_dead(oracle::form scheme, int unit, int ref_bits = 0) {
     }
 }
 
-template <class Word, class Pins, unsigned Holders, unsigned Refs, unsigned PinsEach, unsigned Batch>
+/// Blocks: where no unblocked word, grabs in flight included, reaches the blocked ones.
+template <class Word, class Pins, unsigned Holders, unsigned Refs, unsigned PinsEach, unsigned Batch, bool Blocks>
 void check_sticky_dead(oracle::form scheme, int unit, int ref_bits = 0) {
     using namespace pinfold;
     check<policy<Word, Pins, sticky_dead, refuse, Holders, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
     check<policy<Word, Pins, sticky_dead_load_test, refuse, Holders, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
-    check<policy<Word, Pins, sticky_dead, trap, Holders, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
+    check<policy<Word, Pins, sticky_dead, trap, Holders, Refs, PinsEach, Batch, Blocks>>(scheme, unit, ref_bits);
+    if constexpr (Blocks) {
+        check<policy<Word, Pins, sticky_dead, refuse, Holders, Refs, PinsEach, Batch, true>>(scheme, unit, ref_bits);
+        check<policy<Word, Pins, sticky_dead_load_test, refuse, Holders, Refs, PinsEach, Batch, true>>(scheme, unit, ref_bits);
+    }
     check<policy<Word, Pins, sticky_dead_load_test, unchecked_overflow, Holders, Refs, PinsEach, Batch>>(scheme, unit, ref_bits);
 }
 

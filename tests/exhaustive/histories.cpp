@@ -44,6 +44,7 @@ struct policy : pinfold::count_defaults {
     using pins = Pins;
     using liveness = Liveness;
     using warnings = no_warning;
+    static constexpr bool blocks_pins = Pins::form != pinfold::pin_form::exact && Pins::form != pinfold::pin_form::none;
     static constexpr pinfold::budget budget{holders, each, each, 1};
 };
 

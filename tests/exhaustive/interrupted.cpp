@@ -51,6 +51,7 @@ struct policy : pinfold::count_defaults {
     using pins = Pins;
     using liveness = Liveness;
     using warnings = warned;
+    static constexpr bool blocks_pins = Pins::form != pinfold::pin_form::exact && Pins::form != pinfold::pin_form::none;
     // Three threads at most are in flight here: the interrupted one and what it is interrupted by.
     static constexpr pinfold::budget budget{2, 3, 2, 1};
 };
@@ -108,13 +109,22 @@ struct world {
         ++freed;
     }
 
-    void grabbed(pinfold::outcome got, int& kind, bool sure) {
+    /// What was so when a grab began: without a holder, or freed since, the head may be dead.
+    struct moment {
+        bool unheld;
+        int freed;
+    };
+    moment now() const { return {held() == 0, freed}; }
+
+    void grabbed(pinfold::outcome got, int& kind, bool sure, moment begun) {
         if (got) {
             expect(!owned, "granted on a dead head");
             ++kind;
         } else {
             expect(!sure, "refused although the head was live throughout");
             expect(got.error == errc::dead || got.error == errc::pins_blocked, "an overflow that is none");
+            expect(got.error != errc::dead || begun.unheld || freed > begun.freed || held() == 0,
+                   "called dead although it was held throughout");
             freed_by_undo += got.undo == crossing::zero;
             reached(got.undo);
         }
@@ -131,10 +141,14 @@ struct world {
                 --reserved;
                 ++refs;
                 break;
-            case act::try_get: grabbed(c.try_get(), refs, alone && held() > 0); break;
+            case act::try_get: {
+                const moment begun = now();
+                grabbed(c.try_get(), refs, alone && held() > 0, begun);
+                break;
+            }
             case act::try_get_held: {
                 ++reserved;
-                grabbed(c.try_get_held(), refs, true);
+                grabbed(c.try_get_held(), refs, true, now());
                 --reserved;
                 break;
             }
@@ -168,16 +182,17 @@ struct world {
         if constexpr (has_pins) {
             if (a == act::try_pin) {
                 const bool was_blocked = blocked;
+                const moment begun = now();
                 const auto got = c.try_pin();
                 if (alone) expect(!(got && was_blocked), "pinned although pins are blocked");
                 if (alone && was_blocked) expect(got.error == errc::pins_blocked, "another reason than blocked");
-                grabbed(got, pins, alone && held() > 0 && !was_blocked && !unblocking);
+                grabbed(got, pins, alone && held() > 0 && !was_blocked && !unblocking, begun);
                 expect(!(got && blocked), "a pin is granted and pins are blocked");
             } else if (a == act::try_pin_held) {
                 ++reserved;
                 const bool was_blocked = blocked;
                 const auto got = c.try_pin_held();
-                grabbed(got, pins, alone && !was_blocked && !unblocking);
+                grabbed(got, pins, alone && !was_blocked && !unblocking, now());
                 --reserved;
                 expect(!(got && blocked), "a pin is granted and pins are blocked");
             } else if (a == act::unpin) {

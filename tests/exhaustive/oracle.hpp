@@ -22,6 +22,7 @@ struct rules {
     bool load_test;
     bool stated;
     int holders, refs_each, pins_each, batch;
+    bool blocks_pins;  // in a word shared with references
 };
 
 struct state {
@@ -59,16 +60,9 @@ public:
         return r.sticky ? raw >= far_negative && raw <= far_negative + in_flight() : raw == 0;
     }
     constexpr int block_offset() const { return r.sticky ? largest - r.unit + 1 : far_negative; }
-    /// Can block_pins() put a mark into the head word? Under sticky_dead only where no unblocked word, grabs in
-    /// flight included, reaches the marked ones.
-    constexpr bool marks_word() const {
-        if (r.scheme == form::exact || r.scheme == form::none) return false;
-        const int needed = r.holders * (r.refs_each + r.pins_each * r.unit);
-        return r.sticky ? needed + in_flight() < block_offset() : r.rule == overflow::refuse || r.rule == overflow::trap;
-    }
     /// Under sticky_dead a marked word may be lifted by refused pins in flight.
     constexpr bool blocked(int raw) const {
-        return marks_word() && as_unsigned(wrap(raw - block_offset())) < r.unit + (r.sticky ? in_flight() : 0);
+        return r.blocks_pins && as_unsigned(wrap(raw - block_offset())) < r.unit + (r.sticky ? in_flight() : 0);
     }
     static constexpr bool pin_word_blocked(int pin) { return pin < 0 && pin >= far_negative; }
     constexpr bool exact(bool large) const { return r.scheme == form::exact || (r.scheme == form::hybrid && large); }
@@ -110,7 +104,10 @@ public:
             a.warned.negative = 1;
             return a;
         }
-        return {{wrap(s.raw + u), s.pin}};  // the add that crosses the limit succeeds (spec 01 §4.2)
+        const int now = wrap(s.raw + u);
+        // The add that crosses the limit succeeds as in Linux (spec 01 §4.2); sticky_dead refuses it (I6).
+        if (r.sticky && now < 0 && !blocked(s.raw)) return refused(s, pin);
+        return {{now, s.pin}};
     }
 
     constexpr answer try_pin_held(state s, long n, bool large) const {

@@ -7,22 +7,22 @@ using word = pinfold::unsync_word<signed char>;
 using shared_word = pinfold::atomic_word<signed char>;
 
 TEST_CASE("overlay pins under sticky_dead do in every state what the specification says") {
-    check_sticky_dead<word, pinfold::overlay_pins<2>, 2, 2, 2, 4>(form::overlay, 2);
-    check_sticky_dead<word, pinfold::overlay_pins<4>, 2, 4, 4, 3>(form::overlay, 4);
-    check_sticky_dead<word, pinfold::overlay_pins<16>, 1, 3, 3, 3>(form::overlay, 16);
-    check_sticky_dead<word, pinfold::overlay_pins<32>, 1, 10, 2, 1>(form::overlay, 32);
+    check_sticky_dead<word, pinfold::overlay_pins<2>, 2, 2, 2, 4, true>(form::overlay, 2);
+    check_sticky_dead<word, pinfold::overlay_pins<4>, 2, 4, 4, 3, true>(form::overlay, 4);
+    check_sticky_dead<word, pinfold::overlay_pins<16>, 1, 3, 3, 3, true>(form::overlay, 16);
+    check_sticky_dead<word, pinfold::overlay_pins<32>, 1, 10, 2, 1, false>(form::overlay, 32);
 }
 
 TEST_CASE("references without pins under sticky_dead do in every state what the specification says") {
-    check_sticky_dead<word, pinfold::no_pins, 3, 20, 0, 7>(form::none, 1);
+    check_sticky_dead<word, pinfold::no_pins, 3, 20, 0, 7, false>(form::none, 1);
 }
 
 TEST_CASE("split words under sticky_dead do in every state what the specification says") {
-    check_sticky_dead<word, pinfold::split_word_pins<>, 1, 3, 3, 3>(form::split, 17, 4);
-    check_sticky_dead<word, pinfold::split_word_pins<2>, 1, 1, 2, 3>(form::split, 5, 2);
+    check_sticky_dead<word, pinfold::split_word_pins<>, 1, 3, 3, 3, true>(form::split, 17, 4);
+    check_sticky_dead<word, pinfold::split_word_pins<2>, 1, 1, 2, 3, true>(form::split, 5, 2);
 }
 
 TEST_CASE("the atomic word under sticky_dead does in every state what the plain one does") {
-    check_sticky_dead<shared_word, pinfold::overlay_pins<16>, 1, 3, 3, 3>(form::overlay, 16);
-    check_sticky_dead<shared_word, pinfold::split_word_pins<>, 1, 3, 3, 3>(form::split, 17, 4);
+    check_sticky_dead<shared_word, pinfold::overlay_pins<16>, 1, 3, 3, 3, true>(form::overlay, 16);
+    check_sticky_dead<shared_word, pinfold::split_word_pins<>, 1, 3, 3, 3, true>(form::split, 17, 4);
 }

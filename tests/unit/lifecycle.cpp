@@ -23,6 +23,7 @@ struct policy : count_defaults {
     using pins = Pins;
     using liveness = Liveness;
     using warnings = recorder;
+    static constexpr bool blocks_pins = Pins::form != pin_form::exact && Pins::form != pin_form::none;
 };
 
 using overlay_zero = policy<overlay_pins<>, zero_is_dead>;

@@ -35,6 +35,7 @@ struct counting : count_defaults {
     using pins = Pins;
     using liveness = Liveness;
     using warnings = testing::recorder;
+    static constexpr bool blocks_pins = Pins::form != pin_form::exact && Pins::form != pin_form::none;
 };
 
 template <class Count, int Kind>

@@ -24,6 +24,7 @@ struct counting : count_defaults {
     using pins = Pins;
     using liveness = Liveness;
     using warnings = recorder;
+    static constexpr bool blocks_pins = Pins::form != pin_form::exact && Pins::form != pin_form::none;
 };
 
 template <class Count>
