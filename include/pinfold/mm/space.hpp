@@ -104,10 +104,17 @@ public:
         return v;
     }
 
+    /// Effects: v ends `more` bytes later. Requires: they are free.
+    void grow(vma& v, std::uint64_t more) {
+        set_bounds(v, v.start, v.end + more, v.pgoff);
+        merge(vmas_.find(v.start));
+    }
+
     /// Effects: `at` becomes a border. Requires: at lies inside a VMA or nowhere; page aligned.
     void split_at(vaddr at) {
         vma* low = find(at);
         if (!low || low->start == at) return;
+        if ((at & (pmd_size - 1)) != 0 && !low->is_hugetlb()) split_or_drop_pmd(*this, at);  // zap.hpp
         vma upper;
         upper.start = at;
         upper.end = low->end;

@@ -46,6 +46,12 @@ public:
     int munmap(vaddr a, std::uint64_t len) { return maps_.unmap(a, len); }
     int mprotect(vaddr a, std::uint64_t len, unsigned p) { return maps_.protect(a, len, p); }
     int madvise(vaddr a, std::uint64_t len, advice what) { return maps_.advise(a, len, what); }
+    /// Returns: where the mapping is now.
+    result<vaddr> mremap(vaddr a, const remapping& r) {
+        const result<vaddr> moved = remap(mm_, a, r);
+        if (moved && r.new_length > r.old_length && is_locked(*moved)) (void)maps_.prefault(*moved, *moved + align_up(r.new_length, page_size));
+        return moved;
+    }
     int mlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), true); }
     int munlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), false); }
 
@@ -147,6 +153,11 @@ public:
     }
 
 private:
+    [[nodiscard]] bool is_locked(vaddr a) {
+        std::shared_lock lock(mm_.mmap_lock);
+        const vma* v = mm_.find(a);
+        return v && v->has(vm::locked);
+    }
     void fill_with_device_memory(vaddr a, std::uint64_t len, const mapping& m) {
         const pfn first = box_.device_frames(align_up(len, page_size) >> page_shift);
         (void)m;

@@ -77,6 +77,21 @@ void zap_pmd(space<P>& mm, const typename space<P>::place& at, zap_gather<P>& ga
     gather.add(head, e.has(eb::dirty));
 }
 
+/// Effects: the huge entry at `a`, if there is one, makes room for ptes: split, or dropped where a file is behind it.
+/// Returns: whether there was one. Requires: the mmap lock.
+template <class P>
+bool split_or_drop_pmd(space<P>& mm, vaddr a) {
+    const auto at = mm.tables.find(a, level::pmd);
+    if (!at.reached(level::pmd)) return false;
+    zap_gather<P> gather(mm);
+    word_guard lock(at.lock());
+    const entry e = at.slot->read();
+    if (!e.is_leaf()) return false;
+    if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+    else zap_pmd(mm, at, gather);
+    return true;
+}
+
 /// Effects: clears every entry of v in [from, to). Huge entries that are only partly covered are split, or, if
 /// they map a file, dropped whole. Requires: the mmap lock.
 template <class P>
