@@ -86,19 +86,14 @@ void dax_insert_entry(physical<P>& phys, file& f, std::uint64_t index, const dax
 
 }  // namespace detail
 
-/// Effects: entries of [first, last) leave the tree; a page somebody holds is reported (WARN:DAX:busy-entry).
-/// Requires: f.lock; nothing maps these pages.
+/// Effects: entries that cover any of [first, last) leave the tree; a page somebody holds is reported (WARN:DAX:busy-entry).
+/// Requires: f.lock; nothing maps these pages, nor, of a huge entry, its others.
 template <class P>
 void dax_remove_entries(physical<P>& phys, file& f, std::uint64_t first, std::uint64_t last) {
     auto& entries = f.dax->entries;
     auto it = f.dax->find_entry(first);
     if (it == entries.end()) it = entries.lower_bound(first);
     while (it != entries.end() && it->first < last) {
-        const std::uint64_t end = it->first + (std::uint64_t{1} << it->second.order);
-        if (it->first < first || end > last) {  // a huge entry partly: its other pages stay with the file
-            ++it;
-            continue;
-        }
         if (!it->second.zero) detail::dax_disassociate(phys, it->second);
         it = entries.erase(it);
     }

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "dax_file.hpp"
 #include "entry_points_2019.hpp"
 #include "entry_points_6_12.hpp"
 #include "fork.hpp"
@@ -22,7 +23,7 @@ public:
     using profile = P;
     using page = frame<P>;
 
-    explicit machine(const options& o = {}) : phys_(o), next_device_(phys_.device_first()) {}
+    explicit machine(const options& o = {}) : phys_(o), next_device_(phys_.device_first()), pmem_size_(o.pmem) {}
     machine(const machine&) = delete;
     machine& operator=(const machine&) = delete;
     ~machine() {
@@ -72,8 +73,38 @@ public:
         std::lock_guard lock(lock_);
         files_.push_back(std::make_unique<file>(kind, size));
         file& f = *files_.back();
-        if (how == fill::pattern) fill_with_pattern(f);
+        if (kind == file_kind::fsdax) {
+            f.dax = std::make_unique<dax_inode>(pmem_locked().blocks);
+            if (how == fill::pattern) (void)dax_fill(phys_, f);  // what does not fit on the device stays a hole
+        } else if (how == fill::pattern) {
+            fill_with_pattern(f);
+        }
         return f;
+    }
+    /// The filesystem all DAX files are on, made at first use.
+    dax_filesystem<P>& pmem() {
+        std::lock_guard lock(lock_);
+        return pmem_locked();
+    }
+    /// A device and the character device that maps it, in units of 2^order pages only.
+    file& create_device_file(std::uint64_t size, unsigned order = pmd_order) {
+        std::lock_guard lock(lock_);
+        const std::uint64_t unit = page_size << order;
+        const std::uint64_t n = align_up(size, unit) >> page_shift;
+        const pfn first{align_up(next_device_.n, unit >> page_shift)};
+        next_device_ = first + n;
+        (void)create_pagemap(phys_, device_type::generic, first, n, order);
+        files_.push_back(std::make_unique<file>(file_kind::devdax, n << page_shift));
+        files_.back()->dax = std::make_unique<dax_inode>(first, order);
+        return *files_.back();
+    }
+    /// Effects: the last handle of a DAX file goes; with the last mapping gone too, so does the file.
+    void close_dax_file(file& f) {
+        {
+            std::lock_guard lock(f.lock);
+            f.closed = true;
+        }
+        dax_forsake(phys_, f);
     }
     /// What backs a shared anonymous mapping.
     file& shared_anonymous(std::uint64_t size) { return create_file(file_kind::memfd, align_up(size, page_size)); }
@@ -134,6 +165,15 @@ public:
     [[nodiscard]] std::uint64_t free_pages() { return phys_.free_pages(); }
 
 private:
+    dax_filesystem<P>& pmem_locked() {
+        if (!pmem_) {
+            const std::uint64_t n = align_up(pmem_size_, pmd_size) >> page_shift;
+            const pfn first{align_up(next_device_.n, pages_per_pmd)};
+            next_device_ = first + n;
+            pmem_ = std::make_unique<dax_filesystem<P>>(phys_, first, n);
+        }
+        return *pmem_;
+    }
     void fill_with_pattern(file& f) {
         std::lock_guard guard(f.lock);
         for (std::uint64_t k = 0; k < f.pages(); ++k) {
@@ -156,6 +196,8 @@ private:
     physical<P> phys_;
     std::mutex lock_;
     pfn next_device_;
+    std::uint64_t pmem_size_;
+    std::unique_ptr<dax_filesystem<P>> pmem_;
     std::list<std::unique_ptr<file>> files_;
     std::list<std::unique_ptr<task<P>>> tasks_;
 };

@@ -43,6 +43,8 @@ struct options {
     bool use_huge_zero = true;                   ///< read faults may map the huge zero page
     std::vector<huge_pool_size> huge_pools;      ///< pages of the hugetlb pools at the start
     std::uint64_t swap = std::uint64_t{1} << 26;  ///< bytes of the swap area; 0: none
+    std::uint64_t pmem = std::uint64_t{128} << 20;  ///< persistent memory under the DAX filesystem
+    bool dax_sync = false;                       ///< MAP_SYNC is possible on it
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
 };
 
@@ -85,7 +87,7 @@ public:
     static constexpr unsigned max_machines = 256;
 
     explicit physical(const options& o)
-        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), swap(o.swap), thp(o.thp), use_huge_zero(o.use_huge_zero),
+        : frames_(count_frames(o)), map(frames_), data(frames_), types(frames_), swap(o.swap), thp(o.thp), use_huge_zero(o.use_huge_zero), dax_sync(o.dax_sync),
           machine_(enlist(this)) {
         std::vector<node_size> nodes{{o.ram, o.movable, o.cma}};
         nodes.insert(nodes.end(), o.more_nodes.begin(), o.more_nodes.end());
@@ -260,6 +262,7 @@ public:
     swap_area swap;
     thp_mode thp;
     bool use_huge_zero;
+    bool dax_sync;
     hugetlb_pools<P, physical> hugetlb;
 
 private:

@@ -72,9 +72,9 @@ struct vma {
 
     [[nodiscard]] bool is_hugetlb() const noexcept { return kind == vma_kind::hugetlb; }
     [[nodiscard]] bool is_dax() const noexcept { return kind == vma_kind::fsdax || kind == vma_kind::devdax; }
-    /// Whether `a` may become a border of the mapping: huge pages are not cut.
+    /// Whether `a` may become a border of the mapping: huge pages and units of a device are not cut.
     [[nodiscard]] bool may_split(vaddr a) const noexcept {
-        return !is_hugetlb() || (a & ((page_size << huge_order) - 1)) == 0;
+        return (a & ((page_size << huge_order) - 1)) == 0;
     }
     [[nodiscard]] bool is_anonymous() const noexcept { return kind == vma_kind::anon; }
     /// A private mapping that could be written: pages in it are copied on write (spec 07 §3).
