@@ -3,21 +3,14 @@
 // that this MM has; both profiles walk here, their differences are named policies.
 #pragma once
 
+#include "follow_hugetlb.hpp"
 #include "grab.hpp"
+#include "huge_addr.hpp"
 #include "space.hpp"
 #include "thp.hpp"
 #include "trace.hpp"
 
 namespace pinfold::mm {
-
-/// page set: found and counted. error set: a negative errno. Neither: nothing usable, fault it in and look again.
-/// `mask`: pages of the mapping unit, less one.
-template <class P>
-struct lookup {
-    frame<P>* page = nullptr;
-    int error = 0;
-    std::uint64_t mask = 0;
-};
 
 namespace detail {
 
@@ -247,6 +240,9 @@ private:
 template <class P>
 [[nodiscard]] lookup<P> follow_page_mask(space<P>& mm, vma& v, vaddr a, unsigned flags, gup_trace* trace = nullptr,
                                          pagemap_hold<P>* device = nullptr) {
+    lookup<P> answered;
+    if (follow_huge_addr(mm.phys, a, flags, trace, answered)) return answered;
+    if (v.is_hugetlb()) return follow_hugetlb(mm, v, a, flags, trace);
     pagemap_hold<P> own(mm.phys.pagemaps);
     return detail::follower<P>(mm, v, a, flags, trace, device ? *device : own).run();
 }

@@ -52,6 +52,8 @@ private:
                 const level child = geo::child(l);
                 if (!(child == level::pte ? ptes(below, *slot, e, a, next) : descend(below, child, a, next)))
                     return false;
+            } else if (P::has_hugepd && e.is_hugepd()) {
+                if (!hugepd(e, l, a, next)) return false;
             } else if (!e.is_leaf() || e.has(eb::protnone) || !huge(*slot, e, l, a, next)) {
                 return false;
             }
@@ -102,8 +104,31 @@ private:
         if (!grants(e)) return false;
         if (e.has(eb::devmap)) return device_huge(slot, e, l, a, end);
         if (e.has(eb::special)) return false;
+        return leaf(slot, e, {l, geo::span(l), path_of(l)}, a, end);
+    }
+
+    /// HUGEPD/F: a directory of huge entries of a size of their own (2019); lock-free like all others.
+    bool hugepd(entry dir, level l, vaddr a, vaddr end) {
+        const std::uint64_t size = page_size << dir.hugepd_order();
+        entry_slot* slot = mm_.tables.slots(phys_.at(dir.number())) + (a & (geo::span(l) - 1)) / size;
+        for (; a < end; ++slot) {
+            const vaddr next = align_down(a, size) + size < end ? align_down(a, size) + size : end;
+            const entry e = slot->read();
+            races::at(race_point::entry_read);
+            if (!grants(e) || !leaf(*slot, e, {l, size, path_id::fast_huge_pd}, a, next)) return false;
+            a = next;
+        }
+        return true;
+    }
+
+    struct leaf_kind {
+        level at;
+        std::uint64_t span;
+        path_id path;
+    };
+    bool leaf(entry_slot& slot, entry e, leaf_kind kind, vaddr a, vaddr end) {
         page* base = phys_.at(e.number());
-        const std::uint64_t first = (a & (geo::span(l) - 1)) >> page_shift;
+        const std::uint64_t first = (a & (kind.span - 1)) >> page_shift;
         const std::uint64_t refs = (end - a) >> page_shift;
         for (std::uint64_t k = 0; k < refs; ++k) pages_[nr_ + k] = phys_.nth(base, first + k);
         page* head = grab_speculative(phys_, base, refs, flags_);
@@ -117,7 +142,7 @@ private:
         if (!head->is(pg::referenced)) head->set(pg::referenced);
         nr_ += refs;
         if (trace_) [[unlikely]]
-            trace_->add({path_of(l), l, a, refs, units_of(head, refs, flags_), 0, "", "", 0, 0, 0});
+            trace_->add({kind.path, kind.at, a, refs, units_of(head, refs, flags_), 0, "", "", 0, 0, 0});
         races::at(race_point::between_entries);
         return true;
     }

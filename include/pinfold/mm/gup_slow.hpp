@@ -7,6 +7,7 @@
 
 #include "fault.hpp"
 #include "follow.hpp"
+#include "hugetlb_range.hpp"
 #include "vma_check.hpp"
 
 namespace pinfold::mm {
@@ -43,6 +44,12 @@ public:
                 ret = check(v, start);
                 if (ret != 0) break;
             }
+            if constexpr (P::hugetlb_range_walk)
+                if (v->is_hugetlb()) {
+                    ret = fill_range(*v, start, i, nr);
+                    if (lost_) break;
+                    continue;
+                }
             const lookup<P> got = look(*v, start, ret);
             if (ret != 0 || lost_) break;
             std::uint64_t step = 1;
@@ -70,6 +77,18 @@ private:
         const vma_verdict verdict = check_vma<P>(*v, flags_);
         if (verdict.error == 0) return 0;
         return refuse(path_id::vma_check, a, P::vma_errors_pass ? verdict.error : err::efault, verdict.why);
+    }
+
+    /// FP-HUGETLB-RANGE. Returns: 0 or why to stop.
+    [[nodiscard]] int fill_range(vma& v, vaddr& start, std::uint64_t& i, std::uint64_t nr) {
+        range_position pos{start, i, nr - i};
+        unsigned flags = flags_;
+        const int error = huge_range<P>(mm_, v, flags_, to_.pages, to_.vmas, to_.trace)
+                              .run(pos, [&](vaddr a) { return fault_in(v, a, flags, false); });
+        start = pos.at;
+        i = pos.filled;
+        lost_ = error == -err::ebusy;
+        return lost_ ? 0 : error;
     }
 
     /// Looks until something is found, faulting in between. ret: why to stop.

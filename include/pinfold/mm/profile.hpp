@@ -30,6 +30,12 @@ struct no_races {
     static void at(race_point) noexcept {}
 };
 
+/// FP-HUGE-ADDR, the architecture's own answer for an address. One that is enabled offers
+///   template <class P> static frame<P>* page_at(physical<P>&, std::uint64_t address, bool write);   null: not mine
+struct no_huge_addr {
+    static constexpr bool enabled = false;
+};
+
 template <class P>
 class entry_points_2019;
 template <class P>
@@ -40,6 +46,7 @@ struct profile_defaults {
     using memmap = flat_memmap;
     using ledger = no_ledger;
     using races = no_races;
+    using huge_addr = no_huge_addr;
     static constexpr bool p4d_folded = true;
     static constexpr bool poisons_freed = false;  ///< overwrite the contents of freed frames
     static constexpr int longterm_retries = 10;   ///< bound of spec 06 §6's unbounded retry (INV-20)

@@ -14,13 +14,13 @@ namespace pinfold::mm {
 enum class path_id : unsigned char {
     fp_pte, fp_pte_devmap, fp_zero, fp_pfn, fp_pmd_trans_huge, fp_huge_pmd, fp_huge_pud, fp_huge_pgd, fp_huge_pd,
     fp_huge_addr, fp_hugetlb_range, fp_split, fp_split_pmd, fp_devmap_pmd, fp_devmap_pud, fp_gate, fp_none,
-    fast_pte, fast_pmd, fast_pud, fast_pgd, fast_devmap, vma_check, fault, longterm, entry_point,
+    fast_pte, fast_pmd, fast_pud, fast_pgd, fast_huge_pd, fast_devmap, vma_check, fault, longterm, entry_point,
 };
 [[nodiscard]] constexpr const char* name_of(path_id p) noexcept {
     constexpr const char* names[] = {
         "FP-PTE", "FP-PTE-DEVMAP", "FP-ZERO", "FP-PFN", "FP-PMD-TRANS-HUGE", "FP-HUGE-PMD", "FP-HUGE-PUD",
         "FP-HUGE-PGD", "FP-HUGE-PD", "FP-HUGE-ADDR", "FP-HUGETLB-RANGE", "FP-SPLIT", "FP-SPLIT-PMD",
-        "FP-DEVMAP-PMD", "FP-DEVMAP-PUD", "FP-GATE", "no page table", "PTE/F", "PMD/F", "PUD/F", "PGD/F",
+        "FP-DEVMAP-PMD", "FP-DEVMAP-PUD", "FP-GATE", "no page table", "PTE/F", "PMD/F", "PUD/F", "PGD/F", "HUGEPD/F",
         "DEVMAP/F", "VMA check", "fault", "long-term", "entry point"};
     return names[static_cast<unsigned>(p)];
 }
