@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Blocking pins needs the sign of the word, which saturate has taken.
+// Without `blocks_pins` the values a blocked word would have mean overflow, as they should.
 // EXPECT: block_pins
 // EXPECT: can_block
 #include "client.hpp"
@@ -8,8 +8,9 @@ struct frame;
 void give_back(frame&) noexcept;
 
 struct my_count : pinfold::count_defaults {
-    using liveness = pinfold::zero_is_dead;
-    using overflow = pinfold::saturate;
+#ifdef FIXED
+    static constexpr bool blocks_pins = true;
+#endif
 };
 
 struct frame {
@@ -20,10 +21,6 @@ struct frame::pinfold_policy : pinfold::page_defaults<&frame::count> {
     using release = pinfold::free_at_zero<&give_back>;
 };
 
-void use(frame* f) {
-#ifdef FIXED
-    (void)pinfold::page_ops<frame>::maybe_pinned(f);
-#else
-    (void)pinfold::page_ops<frame>::block_pins(pinfold::held::assumed(), f);
-#endif
+bool use(frame* f) {
+    return pinfold::page_ops<frame>::block_pins(pinfold::held::assumed(), f);
 }
