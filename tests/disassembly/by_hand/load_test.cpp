@@ -11,7 +11,6 @@ namespace {
 constexpr std::int32_t pin_units = 1024;
 constexpr std::uint32_t dead = 3u << 30;                   // -2^30
 constexpr std::uint32_t in_flight = 1024u * 512u * 1024u;  // holders x batch x units of a pin
-constexpr std::uint32_t blocked = (1u << 31) - pin_units;  // one more pin makes it negative
 
 bool looks_pinned(std::int32_t value) noexcept {
     const auto v = static_cast<std::uint32_t>(value);
@@ -64,14 +63,14 @@ bool maybe_pinned(frame* p) {
     return looks_pinned(__atomic_load_n(&p->count, __ATOMIC_RELAXED));
 }
 bool try_get(frame* p) {
-    // A word that was lifted out of the way of pins may be negative for an instant; references still pass.
-    const std::int32_t seen = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
-    if (seen < 0 && static_cast<std::uint32_t>(seen) >= blocked + pin_units + in_flight) [[unlikely]] {
+    if (__atomic_load_n(&p->count, __ATOMIC_RELAXED) < 0) [[unlikely]] {
         look_refused(p, 1);
         return false;
     }
-    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]]
-        return refused(p, 1) == 0;
+    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
+        take_back(p, 1);
+        return false;
+    }
     return true;
 }
 void get(frame* p) {

@@ -53,8 +53,10 @@ bool maybe_pinned(frame* p) {
     return looks_pinned(__atomic_load_n(&p->count, __ATOMIC_RELAXED));
 }
 bool try_get(frame* p) {
-    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]]
-        return refused(p, 1) == 0;
+    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
+        take_back(p, 1);
+        return false;
+    }
     return true;
 }
 void get(frame* p) {

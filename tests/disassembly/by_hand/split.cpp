@@ -10,19 +10,13 @@ namespace {
 
 constexpr std::int64_t pin_units = (std::int64_t{1} << 32) + 1;
 
-constexpr std::uint64_t dead = 3ull << 62;                            // -2^62
-constexpr std::uint64_t in_flight = 1024ull * 512 * pin_units;         // holders x batch x units of a pin
-constexpr std::uint64_t blocked = (~0ull >> 1) - pin_units + 1;        // one more pin makes it negative
+constexpr std::uint64_t dead = 3ull << 62;                      // -2^62
+constexpr std::uint64_t in_flight = 1024ull * 512 * pin_units;  // holders x batch x units of a pin
 
 bool is_dead(std::int64_t value) noexcept { return static_cast<std::uint64_t>(value) - dead <= in_flight; }
-bool is_blocked(std::int64_t value) noexcept {
-    return static_cast<std::uint64_t>(value) - blocked < pin_units + in_flight;
-}
 
-bool looks_pinned(std::int64_t value) noexcept {
-    if (value < 0) return !is_dead(value) && !is_blocked(value);
-    return (value >> 32) != 0 && !is_blocked(value);
-}
+/// Negative words have bits above the references too: a wrapped one says "pinned", a dead one does not.
+bool looks_pinned(std::int64_t value) noexcept { return (value >> 32) != 0 && !is_dead(value); }
 
 }  // namespace
 
@@ -59,8 +53,10 @@ bool maybe_pinned(frame* p) {
     return looks_pinned(__atomic_load_n(&p->count, __ATOMIC_RELAXED));
 }
 bool try_get(frame* p) {
-    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]]
-        return refused(p, 1) == 0;
+    if (__atomic_add_fetch(&p->count, 1, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
+        take_back(p, 1);
+        return false;
+    }
     return true;
 }
 void get(frame* p) {

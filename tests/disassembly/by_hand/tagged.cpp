@@ -41,8 +41,6 @@ struct answer {
 /// The page changed its head: take back what h got, and try again.
 [[gnu::cold]] answer moved(frame* p, frame* h, std::uint64_t n) noexcept;
 
-/// A pin that met a negative word is refused; a reference may stand after all, and its head is looked at again.
-template <bool MayStand>
 static inline answer grab(frame* p, std::uint64_t n, std::uint64_t unit) noexcept {
     frame* const h = head(p);
     if (n > 512) [[unlikely]]
@@ -50,16 +48,16 @@ static inline answer grab(frame* p, std::uint64_t n, std::uint64_t unit) noexcep
     const auto units = static_cast<std::int32_t>(n * unit);
     if (__atomic_add_fetch(&h->count, units, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
         const answer got = refused(h, units, h);
-        if (!MayStand && got.why == 0) __builtin_unreachable();
-        if (got.why != 0) return {got.why, 0};
+        if (got.why == 0) __builtin_unreachable();
+        return {got.why, 0};
     }
     if (head(p) != h) [[unlikely]]
         return moved(p, h, n);
     return {};
 }
 
-bool try_pin(frame* p) { return grab<false>(p, 1, pin_units).why == 0; }
-bool try_pin_many(frame* p, std::uint64_t n) { return grab<false>(p, n, pin_units).why == 0; }
+bool try_pin(frame* p) { return grab(p, 1, pin_units).why == 0; }
+bool try_pin_many(frame* p, std::uint64_t n) { return grab(p, n, pin_units).why == 0; }
 void pin(frame* p) {
     frame* const h = head(p);
     if (__atomic_add_fetch(&h->count, pin_units, __ATOMIC_RELAXED) < 0) [[unlikely]]
@@ -79,7 +77,7 @@ bool maybe_pinned(frame* p) {
     frame* const h = head(p);
     return looks_pinned(__atomic_load_n(&h->count, __ATOMIC_RELAXED));
 }
-bool try_get(frame* p) { return grab<true>(p, 1, 1).why == 0; }
+bool try_get(frame* p) { return grab(p, 1, 1).why == 0; }
 void get(frame* p) {
     frame* const h = head(p);
     if (__atomic_add_fetch(&h->count, 1, __ATOMIC_RELAXED) < 0) [[unlikely]]

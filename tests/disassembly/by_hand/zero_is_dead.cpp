@@ -60,12 +60,9 @@ bool maybe_pinned(frame* p) {
 bool try_get(frame* p) {
     std::int32_t seen = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
     for (;;) {
-        // A word that was lifted out of the way of pins lies far below zero; references still pass.
         if (seen <= 0) [[unlikely]] {
-            if (static_cast<std::uint32_t>(seen) - (3u << 30) >= 1024) {
-                found_dead(seen, 1);
-                return false;
-            }
+            found_dead(seen, 1);
+            return false;
         }
         if (__atomic_compare_exchange_n(&p->count, &seen, seen + 1, true, __ATOMIC_SEQ_CST,
                                         __ATOMIC_RELAXED)) [[likely]]
