@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSL-1.0
+// Frames, zones, the buddy allocator, the memmaps, contents.
+#include "box.hpp"
+
+#include <random>
+#include <set>
+
+using namespace mmt;
+
+namespace {
+struct sectioned : checked_6_12 {
+    using memmap = mm::sectioned_memmap;
+};
+}  // namespace
+
+TEST_CASE("a descriptor is one cache line, and zeroed memory is a dead one", "[physical]") {
+    STATIC_REQUIRE(sizeof(frame<checked_2019>) == 64);
+    STATIC_REQUIRE(sizeof(frame<checked_6_12>) == 64);
+    const mm::arena memory(4096);
+    const auto* f = reinterpret_cast<const frame<checked_6_12>*>(memory.data());
+    CHECK(f->count.is_dead());
+    CHECK_FALSE(f->is_tail());
+    CHECK(f->mapcount.load() == 0);
+    CHECK_FALSE(f->is(mm::pg::buddy));
+}
+
+TEST_CASE("a machine of one tebibyte starts, and only what is used exists", "[physical]") {
+    mm::options o;
+    o.ram = 1_TiB;
+    mm::machine<mm::linux_6_12> box{o};
+    CHECK(box.free_pages() == (1_TiB >> mm::page_shift) - 1);  // the zero page
+    auto& t = box.spawn();
+    const auto a = t.mmap(1_MiB);
+    CHECK(t.fault_in(*a, 256, true) == 256);
+    CHECK(box.free_pages() < (1_TiB >> mm::page_shift) - 256);
+}
+
+BOTH_PROFILES("every order is aligned, counted once on its head, and comes back", "[physical]") {
+    world<TestType> w;
+    auto& phys = w.box.phys();
+    const auto before = phys.free_pages();
+    for (unsigned order = 0; order <= mm::max_order; ++order) {
+        auto* head = phys.alloc({.order = order});
+        REQUIRE(head);
+        CHECK(phys.number(head).n % (std::uint64_t{1} << order) == 0);
+        CHECK(head->count.raw() == 1);
+        CHECK(phys.free_pages() == before - (std::uint64_t{1} << order));
+        for (std::uint64_t k = 0; k < head->pages(); ++k) {
+            auto* p = phys.nth(head, k);
+            CHECK(phys.head(p) == head);
+            CHECK(p->count.raw() == (k == 0 ? 1 : 0));
+        }
+        phys.drop(head, mm::holder::hand_out);
+        CHECK(phys.free_pages() == before);
+    }
+    w.audit();
+}
+
+BOTH_PROFILES("random allocations never overlap and merge back to the largest blocks", "[physical]") {
+    world<TestType> w(small(32_MiB));
+    auto& phys = w.box.phys();
+    std::mt19937 rng(7);
+    std::vector<frame<TestType>*> held;
+    std::set<std::uint64_t> used;
+    const auto before = phys.free_pages();
+    for (int step = 0; step < 4000; ++step) {
+        if (rng() % 5 < 3) {
+            auto* f = phys.alloc({.order = static_cast<unsigned>(rng() % 6), .movable = rng() % 2 == 0});
+            if (!f) continue;
+            for (std::uint64_t k = 0; k < f->pages(); ++k) REQUIRE(used.insert(phys.number(f).n + k).second);
+            held.push_back(f);
+        } else if (!held.empty()) {
+            const std::size_t i = rng() % held.size();
+            for (std::uint64_t k = 0; k < held[i]->pages(); ++k) used.erase(phys.number(held[i]).n + k);
+            phys.drop(held[i], mm::holder::hand_out);
+            held[i] = held.back();
+            held.pop_back();
+        }
+    }
+    for (auto* f : held) phys.drop(f, mm::holder::hand_out);
+    CHECK(phys.free_pages() == before);
+    std::vector<frame<TestType>*> blocks;
+    while (auto* f = phys.alloc({.order = mm::max_order})) blocks.push_back(f);
+    CHECK(blocks.size() == 7);  // eight, less the one the zero page is in
+    for (auto* f : blocks) phys.drop(f, mm::holder::hand_out);
+    w.audit();
+}
+
+TEST_CASE("memory out is an answer, and everything is there again afterwards", "[physical]") {
+    world<checked_6_12> w(small(8_MiB));
+    auto& phys = w.box.phys();
+    const auto before = phys.free_pages();
+    std::vector<frame<checked_6_12>*> all;
+    while (auto* f = phys.alloc({})) all.push_back(f);
+    CHECK(all.size() == before);
+    CHECK(phys.free_pages() == 0);
+    for (auto* f : all) phys.drop(f, mm::holder::hand_out);
+    CHECK(phys.free_pages() == before);
+}
+
+TEST_CASE("zones: what cannot move never stands in the movable zone or in CMA", "[physical]") {
+    mm::options o = small(16_MiB);
+    o.movable = 16_MiB;
+    o.cma = 8_MiB;
+    world<checked_6_12> w(o);
+    auto& phys = w.box.phys();
+    std::vector<frame<checked_6_12>*> all;
+    while (auto* f = phys.alloc({.movable = false})) {
+        CHECK(f->zone() != mm::zone_kind::movable);
+        CHECK(phys.types.of(phys.number(f)) != mm::migrate_type::cma);
+        CHECK(mm::is_longterm_pinnable(phys, f));
+        all.push_back(f);
+    }
+    std::size_t movable = 0, cma = 0;
+    while (auto* f = phys.alloc({})) {
+        movable += f->zone() == mm::zone_kind::movable;
+        cma += phys.types.of(phys.number(f)) == mm::migrate_type::cma;
+        CHECK_FALSE(mm::is_longterm_pinnable(phys, f));
+        all.push_back(f);
+    }
+    CHECK(movable == (16_MiB >> mm::page_shift));
+    CHECK(cma == (8_MiB >> mm::page_shift));
+    for (auto* f : all) phys.drop(f, mm::holder::hand_out);
+}
+
+TEST_CASE("inside a long-term pin nothing movable is handed out", "[physical]") {
+    mm::options o = small(16_MiB);
+    o.movable = 16_MiB;
+    world<checked_6_12> w(o);
+    auto& phys = w.box.phys();
+    auto* outside = phys.alloc({});
+    const mm::pin_scope scope(true);
+    auto* inside = phys.alloc({});
+    CHECK(outside->zone() == mm::zone_kind::movable);
+    CHECK(inside->zone() != mm::zone_kind::movable);
+    phys.drop(outside, mm::holder::hand_out);
+    phys.drop(inside, mm::holder::hand_out);
+}
+
+TEST_CASE("sectioned memmap: stepping by pointer leaves the array, stepping by frame does not", "[physical]") {
+    mm::options o = small(512_MiB);
+    world<sectioned> w(o);
+    auto& phys = w.box.phys();
+    const mm::pfn last{mm::sectioned_memmap::section - 1};
+    auto* end = phys.at(last);
+    CHECK(phys.at({last.n + 1}) != end + 1);  // DEF-21
+    CHECK(phys.number(phys.nth(end, 1)).n == last.n + 1);
+    for (std::uint64_t n = 0; n < 4 * mm::sectioned_memmap::section; n += 97) CHECK(phys.number(phys.at({n})).n == n);
+    const vaddr a = w.huge();
+    CHECK(w.pin(a, 512, foll::write) == 512);
+    for (std::uint64_t k = 0; k < 512; ++k) CHECK(phys.number(w.pages[k]).n == phys.number(w.pages[0]).n + k);
+    w.unpin(512);
+    w.audit();
+}
+
+TEST_CASE("a new page is zero whatever its frame held before, and a freed one is poisoned", "[physical]") {
+    world<checked_6_12> w(small(8_MiB));
+    auto& phys = w.box.phys();
+    auto* f = phys.alloc({});
+    const mm::pfn n = phys.number(f);
+    const auto life = f->generation;
+    w.box.dma_write(f, 17, 0x5a);
+    phys.drop(f, mm::holder::hand_out);
+    CHECK(phys.data.load(n, 17) == 0x6b);
+    auto* again = phys.alloc({});
+    REQUIRE(phys.number(again) == n);
+    CHECK(again->generation != life);
+    CHECK(w.box.dma_read(again, 17) == 0);
+    phys.drop(again, mm::holder::hand_out);
+}
+
+TEST_CASE("a folio freed while an entry or a pin shows is quarantined, with one WARN", "[physical]") {
+    world<checked_6_12> w;
+    auto& phys = w.box.phys();
+    auto* f = phys.alloc({.order = 2});
+    f->count.set_raw(1, 1);  // a pincount nobody owns
+    phys.drop(f, mm::holder::hand_out);
+    CHECK(w.box.warn().hits(mm::warn_id::bad_page) == 1);
+    CHECK(f->is(mm::pg::bad));
+    CHECK_FALSE(f->is(mm::pg::buddy));
+}
