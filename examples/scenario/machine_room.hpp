@@ -12,6 +12,7 @@ namespace scenario {
     pinfold::mm::options o;
     o.ram = 3_GiB;
     o.cma = 64_MiB;
+    o.huge_pools = {{.order = pinfold::mm::pmd_order, .pages = 16}, {.order = pinfold::mm::pud_order, .pages = 1}};
     o.more_nodes = {{.ram = 0, .movable = 1_GiB, .cma = 0}};
     o.thp = pinfold::mm::thp_mode::madvise;
     return o;

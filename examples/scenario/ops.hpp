@@ -124,15 +124,28 @@ private:
     std::set<std::string_view> features_;
 };
 
+/// Returns: the order of the huge pages that `2m` and `1g` name; throws `malformed`.
+[[nodiscard]] unsigned huge_order_in(std::string_view size);
+
 // The families, each defined in the file of its name.
 template <class P>
 void add_actor_ops(op_table<P>&);
 template <class P>
+void add_dax_ops(op_table<P>&);
+template <class P>
+void add_file_call_ops(op_table<P>&);
+template <class P>
 void add_file_ops(op_table<P>&);
+template <class P>
+void add_fork_ops(op_table<P>&);
 template <class P>
 void add_gup_ops(op_table<P>&);
 template <class P>
+void add_hugetlb_ops(op_table<P>&);
+template <class P>
 void add_inspect_ops(op_table<P>&);
+template <class P>
+void add_iouring_ops(op_table<P>&);
 template <class P>
 void add_knob_ops(op_table<P>&);
 template <class P>
@@ -144,9 +157,14 @@ template <class P>
 [[nodiscard]] op_table<P> all_operations() {
     op_table<P> t;
     add_actor_ops(t);
+    add_dax_ops(t);
+    add_file_call_ops(t);
     add_file_ops(t);
+    add_fork_ops(t);
     add_gup_ops(t);
+    add_hugetlb_ops(t);
     add_inspect_ops(t);
+    add_iouring_ops(t);
     add_knob_ops(t);
     add_mapping_ops(t);
     add_release_ops(t);

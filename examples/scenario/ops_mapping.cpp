@@ -30,10 +30,12 @@ answer mmap(call<P>& c) {
     m.populate = c.has("populate");
     m.noreserve = c.has("noreserve");
     m.locked = c.has("locked");
+    m.sync = c.has("sync");
     const auto at = c.option("at");
     m.at = at ? c.world.regions.bind(name, c.world.regions.address(*at))
               : c.world.regions.bind_fresh(name, c.option_number("skew", 0));
-    if (c.has("growsdown") || c.option("huge")) return fails("ENOSYS");
+    if (const auto size = c.option("huge")) m.huge_order = huge_order_in(*size);
+    if (c.has("growsdown")) return fails("ENOSYS");
 
     const auto source = c.option("src");
     if (!source || *source == "anon") return result_of(c.self.task->mmap(length, m).error);
@@ -70,6 +72,9 @@ answer madvise(call<P>& c) {
         {"DONTNEED", mm::advice::dontneed},           {"POPULATE_READ", mm::advice::populate_read},
         {"POPULATE_WRITE", mm::advice::populate_write}, {"DONTFORK", mm::advice::dontfork},
         {"DOFORK", mm::advice::dofork},               {"COLD", mm::advice::cold},
+        {"PAGEOUT", mm::advice::pageout},             {"FREE", mm::advice::free},
+        {"MERGEABLE", mm::advice::mergeable},         {"UNMERGEABLE", mm::advice::unmergeable},
+        {"WIPEONFORK", mm::advice::wipeonfork},       {"KEEPONFORK", mm::advice::keeponfork},
     };
     for (const auto& [name, advice] : known)
         if (c.word(2) == name) return result_of(c.self.task->madvise(c.address(0), c.number(1), advice));

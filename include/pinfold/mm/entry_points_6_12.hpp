@@ -5,6 +5,7 @@
 #include <span>
 
 #include "fast_fallback.hpp"
+#include "memfd_pin.hpp"
 
 namespace pinfold::mm {
 
@@ -53,6 +54,11 @@ public:
                                       int* locked, gup_trace* trace = nullptr) {
         return remote(mm, start, nr, flags, foll::pin | foll::touch | foll::remote, P::bad_pin_result, pages, locked,
                       trace);
+    }
+
+    /// Folios of a shmem or hugetlb file, see memfd_pin.hpp. Release with unpin_folio.
+    long memfd_pin_folios(file& f, std::uint64_t start, std::uint64_t end, array folios, std::uint64_t* offset) {
+        return mm::memfd_pin_folios(mm_.phys, f, start, end, folios, offset);
     }
 
 private:

@@ -8,6 +8,7 @@
 
 #include "cpu.hpp"
 #include "inspect.hpp"
+#include "iobuf.hpp"
 #include "mapping.hpp"
 #include "release.hpp"
 
@@ -24,7 +25,7 @@ public:
     using page = frame<P>;
     using pages = std::span<page* const>;
 
-    task(machine<P>& box, physical<P>& phys) : P::template entry_points<P>(mm_), box_(box), mm_(phys), maps_(mm_) {}
+    task(machine<P>& box, physical<P>& phys) : P::template entry_points<P>(mm_), box_(box), mm_(phys), maps_(mm_), buffer_(phys) {}
     task(const task&) = delete;
     task& operator=(const task&) = delete;
     ~task() { exit(); }
@@ -135,6 +136,10 @@ public:
     void put_user_pages(pages a) { unpin_array(phys(), a, false); }
     void put_user_pages_dirty_lock(pages a, bool dirty) { unpin_array(phys(), a, dirty); }
 
+    /// One buffer of the task's I/O ring: pinned until it is unregistered or the task exits.
+    int register_buffer(vaddr a, std::uint64_t len) { return buffer_.register_buffer(*this, a, len); }
+    int unregister_buffer() { return buffer_.unregister(); }
+
     // ---- looking -----------------------------------------------------------------------------------------
     [[nodiscard]] observation<P> inspect(vaddr a) {
         phys().lru_drain_all();
@@ -146,6 +151,7 @@ public:
     /// Effects: the address space goes; what is pinned lives on its pins.
     void exit() {
         if (!mm_.tables.root()) return;
+        (void)buffer_.unregister();
         maps_.clear();
         mm_.tables.free_all();
         if (mm_.huge_zero) mm_.phys.drop(mm_.huge_zero, holder::hand_out);
@@ -167,6 +173,7 @@ private:
     machine<P>& box_;
     space<P> mm_;
     mappings<P> maps_;
+    io_buffer<P> buffer_;
 };
 
 }  // namespace pinfold::mm
