@@ -11,6 +11,7 @@ struct my_count {
     using liveness = pinfold::zero_is_dead;
     using overflow = pinfold::refuse;
     using warnings = pinfold::process_warnings;
+    static constexpr bool blocks_pins = false;
     static constexpr pinfold::budget budget = pinfold::unstated_budget;
 #ifdef FIXED
     using word = pinfold::atomic_word<std::int32_t>;
