@@ -41,7 +41,7 @@ answer vmstat(call<P>& c) {
 
 template <class P>
 answer mmstat(call<P>& c) {
-    return done().with("has_pinned", std::int64_t{c.self.task->has_pinned()}).with("swap", std::int64_t{0});
+    return done().with("has_pinned", std::int64_t{c.self.task->has_pinned()}).with("swap", c.self.task->mm().swap_entries.load() - c.self.swapped_before);
 }
 
 }  // namespace

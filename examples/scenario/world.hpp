@@ -34,6 +34,7 @@ struct actor {
     mm::task<P>* task = nullptr;         ///< null: it died
     std::shared_ptr<started> pending;    ///< the `&` operation `wait` has not reported yet
     std::shared_ptr<job> stuck;          ///< an operation that was waited for and did not return
+    std::int64_t swapped_before = 0;     ///< swap entries it started with
 
     [[nodiscard]] bool busy() const noexcept {
         return (pending && !pending->running->done()) || (stuck && !stuck->done());
@@ -73,7 +74,7 @@ public:
 
     actor<P>& add_actor(const std::string& name, mm::task<P>& task) {
         actor<P>& a = actors[name];
-        a = {name, &task, nullptr, nullptr};
+        a = {name, &task, nullptr, nullptr, task.mm().swap_entries.load()};
         return a;
     }
 
