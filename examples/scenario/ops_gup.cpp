@@ -88,7 +88,7 @@ std::size_t room_for(mm::task<P>& t, mm::vaddr a, std::uint64_t nr) {
 }
 
 template <class P, bool Pins>
-answer gup(call<P>& c) {
+answer run_gup(call<P>& c) {
     const std::string_view api = c.option("api").value_or("fast");
     constexpr std::string_view apis[] = {"fast", "slow", "unlocked", "remote", "fastonly"};
     if (std::find(std::begin(apis), std::end(apis), api) == std::end(apis))
@@ -123,8 +123,8 @@ answer gup(call<P>& c) {
 
 template <class P>
 void add_gup_ops(op_table<P>& t) {
-    t.add("pin", &gup<P, true>);
-    t.add("get", &gup<P, false>);
+    t.add("pin", &run_gup<P, true>);
+    t.add("get", &run_gup<P, false>);
 }
 template void add_gup_ops(op_table<mm::linux_6_12>&);
 template void add_gup_ops(op_table<mm::foll_pin_2019>&);

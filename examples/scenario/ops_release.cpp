@@ -51,7 +51,7 @@ bool release_references(mm::task<P>& t, pages_of<P> pages, std::string_view how)
 }
 
 template <class P, bool Pins>
-answer release(call<P>& c) {
+answer release_call(call<P>& c) {
     const std::size_t first = c.option_number("first", 0);
     const auto count = c.option("count");
     const std::size_t n = count ? number_in(*count) : 0;
@@ -115,8 +115,8 @@ answer dma_read(call<P>& c) {
 
 template <class P>
 void add_release_ops(op_table<P>& t) {
-    t.add("unpin", &release<P, true>);
-    t.add("put", &release<P, false>);
+    t.add("unpin", &release_call<P, true>);
+    t.add("put", &release_call<P, false>);
     t.add("addpin", &addpin<P>);
     t.add("dma_write", &dma_write<P>);
     t.add("dma_read", &dma_read<P>);
