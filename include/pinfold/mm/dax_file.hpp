@@ -182,12 +182,10 @@ template <class P>
     });
 }
 
-enum class dax_change : unsigned char { punch, zero, collapse, alloc };
-
 /// fallocate. punch: holes, the size stays. zero: allocated blocks that read zero. collapse: the range is cut out
 /// and what follows moves down. alloc: blocks for what has none; this alone waits for nobody.
 template <class P>
-[[nodiscard]] int dax_fallocate(physical<P>& phys, file& f, dax_change what, std::uint64_t offset, std::uint64_t len) {
+[[nodiscard]] int dax_fallocate(physical<P>& phys, file& f, file_change what, std::uint64_t offset, std::uint64_t len) {
     if (len == 0) return -err::einval;
     dax_inode& node = *f.dax;
     std::lock_guard io(node.io);
@@ -198,14 +196,14 @@ template <class P>
         if (end > f.size) f.size = end;
         return 0;
     };
-    if (what == dax_change::alloc) {
+    if (what == file_change::alloc) {
         std::lock_guard guard(f.lock);
         return allocate();
     }
-    if (what == dax_change::punch && offset >= f.size) return 0;
-    if (what == dax_change::collapse && ((offset | len) & ~page_mask || end >= f.size)) return -err::einval;
+    if (what == file_change::punch && offset >= f.size) return 0;
+    if (what == file_change::collapse && ((offset | len) & ~page_mask || end >= f.size)) return -err::einval;
     return detail::dax_when_idle(phys, f, [&] {
-        if (what == dax_change::collapse) {
+        if (what == file_change::collapse) {
             const std::uint64_t from = offset >> page_shift, n = len >> page_shift;
             unmap_file_pages<P>(f, from, ~std::uint64_t{0}, true);
             dax_remove_entries(phys, f, from, ~std::uint64_t{0});
@@ -223,14 +221,14 @@ template <class P>
             dax_remove_entries(phys, f, first, last);
             detail::dax_zero_bytes(phys, f, offset, first << page_shift);
             detail::dax_zero_bytes(phys, f, last << page_shift, end);
-            if (what == dax_change::punch) {
+            if (what == file_change::punch) {
                 detail::dax_free_blocks(node, first, last);
             } else {
                 for (auto it = node.blocks.lower_bound(first); it != node.blocks.end() && it->first < last; ++it)
                     it->second.written = false;
             }
         }
-        return what == dax_change::zero ? allocate() : 0;
+        return what == file_change::zero ? allocate() : 0;
     });
 }
 

@@ -19,6 +19,9 @@ namespace pinfold::mm {
 enum class file_kind : unsigned char { ext4, tmpfs, tmpfs_huge, memfd, hugetlb_2m, hugetlb_1g, hugetlb, fsdax, devdax, secret,
                                        driver };
 
+/// fallocate: holes (the size stays); blocks that read zero; the range cut out; blocks for what has none.
+enum class file_change : unsigned char { punch, zero, collapse, alloc };
+
 class file {
 public:
     struct cached {

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <vector>
 
-#include "dax_file.hpp"
 #include "entry_points_2019.hpp"
 #include "entry_points_6_12.hpp"
+#include "file_calls.hpp"
 #include "fork.hpp"
 #include "task.hpp"
 
@@ -98,14 +98,6 @@ public:
         files_.back()->dax = std::make_unique<dax_inode>(first, order);
         return *files_.back();
     }
-    /// Effects: the last handle of a DAX file goes; with the last mapping gone too, so does the file.
-    void close_dax_file(file& f) {
-        {
-            std::lock_guard lock(f.lock);
-            f.closed = true;
-        }
-        dax_forsake(phys_, f);
-    }
     /// What backs a shared anonymous mapping.
     file& shared_anonymous(std::uint64_t size) { return create_file(file_kind::memfd, align_up(size, page_size)); }
 
@@ -121,14 +113,16 @@ public:
         f.closed = true;
         return f;
     }
-    /// Effects: the last handle of a hugetlb file goes; with the last mapping gone too, so do its pages.
-    void close_huge_file(file& f) {
-        {
-            std::lock_guard lock(f.lock);
-            f.closed = true;
-        }
-        forsake_huge(phys_, f);
+
+    // ---- calls on files: file_calls.hpp ------------------------------------------------------------------
+    [[nodiscard]] int truncate(file& f, std::uint64_t size) { return truncate_file(phys_, f, size); }
+    [[nodiscard]] int fallocate(file& f, file_change what, std::uint64_t offset, std::uint64_t len) {
+        return change_file(phys_, f, what, offset, len);
     }
+    int fsync(file& f) { return sync_file(phys_, f); }
+    [[nodiscard]] int pread(file& f, std::uint64_t offset) { return read_file(phys_, f, offset); }
+    [[nodiscard]] int pwrite(file& f, std::uint64_t offset, unsigned char v) { return write_file(phys_, f, offset, v); }
+    void close(file& f) { close_file(phys_, f); }
 
     /// A page of a driver, for insert_page: one reference, the driver's. Give it back with put_driver_page.
     [[nodiscard]] page* driver_page() {
