@@ -333,8 +333,7 @@ private:
     static constexpr bool is_exact(bool large) noexcept { return traits::form == pin_form::exact || large; }
 
     static constexpr bool split_pinned(value_type v) noexcept {
-        if (v < 0) return !traits::in_dead_band(v) && !traits::in_blocked_band(v);
-        return (v >> traits::ref_bits) != 0 && !traits::in_blocked_band(v);
+        return (v >> traits::ref_bits) != 0 && !traits::in_dead_band(v) && !traits::in_blocked_band(v);
     }
 
     /// Whether a live word of value v can be lowered by u units somebody holds.
@@ -352,7 +351,7 @@ private:
                     return detail::refusal(detail::explain<P, IsPin>(seen, u));
             }
             if (refs_.grab(u)) [[unlikely]] {
-                if constexpr (IsPin || !traits::can_block_shared)
+                if constexpr (!traits::can_block_shared)
                     return detail::refusal(refuse_and_undo<IsPin>(u, undo));
                 else
                     return refuse_and_undo<IsPin>(u, undo);
@@ -373,12 +372,17 @@ private:
         }
     }
 
-    /// The undo is a full release: a grab in flight may have outlived everybody else (I4). A reference that met a
-    /// refused pin in flight on a blocked head stands: that word is negative for an instant only.
+    /// The undo is a full release: a grab in flight may have outlived everybody else (I4). Where pins can be blocked,
+    /// a grab may have met a word that is negative for an instant only: if the head turns out to be alive with the
+    /// grab's own units in it, the grab stands; so does a reference on a blocked head.
     template <bool IsPin, class Undo>
     PINFOLD_DETAIL_COLD outcome refuse_and_undo(value_type u, Undo undo) noexcept {
-        const value_type seen = detail::wrap_sub(refs_.load(), u);
-        if (!IsPin && traits::in_blocked_band(seen)) return {};
+        const value_type now = refs_.load_acquire();
+        const value_type seen = detail::wrap_sub(now, u);
+        if constexpr (traits::can_block_shared) {
+            if (now >= 0 && !traits::in_blocked_band(now)) return {};
+            if (!IsPin && traits::in_blocked_band(seen)) return {};
+        }
         outcome why = detail::explain<P, IsPin>(seen, u);
         why.undo = undo(*this, u);
         return why;

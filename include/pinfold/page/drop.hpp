@@ -41,7 +41,7 @@ struct hooks_of<on_release<Hooks...>> {
     static constexpr bool callable = (hooks_of<Hooks>::template callable<Page> && ...);
 
     template <int At, class Page>
-    static constexpr void fire(Page* head) noexcept {
+    static constexpr void fire([[maybe_unused]] Page* head) noexcept {
         (hooks_of<Hooks>::template fire<At>(head), ...);
     }
 };
