@@ -67,9 +67,9 @@ demo_space::demo_space() {
     }
     add("demo: anonymous, never touched", 128 * page, read_write, own);
     add("demo: reservation of 1 TiB, PROT_NONE", std::size_t{1} << 40, PROT_NONE, own);
-    if (char* a = add("demo: 1 GiB, one page in it", std::size_t{1} << 30, read_write, own)) {
-        ::madvise(a, std::size_t{1} << 30, MADV_NOHUGEPAGE);
-        a[std::size_t{1} << 29] = 1;
+    if (char* a = add("demo: 256 MiB, one page in it", std::size_t{1} << 28, read_write, own)) {
+        ::madvise(a, std::size_t{1} << 28, MADV_NOHUGEPAGE);
+        a[std::size_t{1} << 27] = 1;
     }
     add_huge();
 

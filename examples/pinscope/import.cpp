@@ -54,6 +54,7 @@ public:
         }
         progress(done, result_.regions.size());
         check_alive(before);
+        note_approximations();
         for (auto& note : pages.notes())
             result_.notes.push_back(std::move(note));
         return std::move(result_);
@@ -109,6 +110,22 @@ private:
         // Without Rss nothing tells which regions are empty: all are looked at.
         for (auto& r : result_.regions)
             r.rss = r.size();
+    }
+
+    /// What the model has no counterpart for.
+    void note_approximations() {
+        u64 shared = 0, swapped = 0, huge_files = 0;
+        for (const auto& r : result_.regions) {
+            shared += r.shared_anon_pages;
+            swapped += r.pages_in(presence::swapped);
+            huge_files += r.file_huge / page_size;
+        }
+        const auto note = [&](u64 pages, const char* which, const char* how) {
+            if (pages != 0) result_.notes.push_back(counted(pages, "page") + " " + which + " " + how + ".");
+        };
+        note(shared, "of its own mapped by other processes as well", "are taken as if they were its alone");
+        note(swapped, "in swap", "are taken as absent");
+        note(huge_files, "of files in huge pages", "are taken as small ones");
     }
 
     void read_filesystems() {

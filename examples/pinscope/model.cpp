@@ -8,6 +8,7 @@
 #include <span>
 #include <tuple>
 
+#include "layout.hpp"
 #include "problem.hpp"
 
 namespace pinscope {
@@ -20,6 +21,13 @@ namespace mm = pinfold::mm;
 using file_identity = std::tuple<std::uint32_t, std::uint32_t, u64, std::string>;
 file_identity identity(const region& r) { return {r.device_major, r.device_minor, r.inode, r.name}; }
 
+/// The order of the pages of a hugetlb region.
+unsigned huge_order(const region& r) {
+    return r.kernel_page > page_size ? log_size(r.kernel_page / page_size) : mm::pmd_order;
+}
+u64 huge_unit(const region& r) { return page_size << huge_order(r); }
+
+bool is_huge(const region& r) { return r.backing() == backing::hugetlb; }
 bool has_file(const region& r) { return r.backing() == backing::file || r.backing() == backing::shared_memory; }
 
 mm::file_kind kind_of(const region& r) {
@@ -35,7 +43,7 @@ template <class Profile>
 class machine_model final : public model {
 public:
     machine_model(const process& p, u64 pages)
-        : box_(room_for(pages)),
+        : box_(room_for(p, pages)),
           task_(box_.spawn()),
           huge_always_(p.huge_always) {
         for (const auto& r : p.regions)
@@ -130,11 +138,19 @@ private:
         return box_.free_pages();
     }
 
-    static mm::options room_for(u64 pages) {
-        constexpr u64 block = u64{4} << 20;
+    static mm::options room_for(const process& p, u64 pages) {
         mm::options o;
         // Half as much again: huge pages leave holes, page tables need room. Untouched memory costs nothing.
-        o.ram = ((pages + pages / 2) * page_size / block + 1) * block;
+        auto bytes = (pages + pages / 2) * page_size;
+        std::map<unsigned, u64> pools;
+        for (const auto& r : p.regions)
+            if (is_huge(r)) pools[huge_order(r)] += r.size() / huge_unit(r) + 1;
+        for (const auto& [order, count] : pools) {
+            o.huge_pools.push_back({order, count});
+            bytes += (count + 2) * (page_size << order);
+        }
+        constexpr u64 block = u64{4} << 20;
+        o.ram = (bytes / block + 1) * block;
         return o;
     }
 
@@ -146,8 +162,7 @@ private:
 
     [[nodiscard]] bool wants_huge(const region& r) const {
         const auto kind = r.backing();
-        return (kind == backing::anonymous || kind == backing::hugetlb) && !r.has_flag("nh") &&
-               (r.has_flag("hg") || huge_always_ || kind == backing::hugetlb);
+        return kind == backing::anonymous && !r.has_flag("nh") && (r.has_flag("hg") || huge_always_);
     }
 
     void map(const region& r, unsigned protection) {
@@ -161,10 +176,14 @@ private:
             m.io = true;
         } else if (has_file(r)) {
             auto& file = files_[identity(r)];
-            if (file == nullptr) file = &box_.create_file(kind_of(r), sizes_[identity(r)]);
+            const auto size = sizes_[identity(r)];
+            if (file == nullptr)
+                file = is_huge(r) ? &box_.create_huge_file(size, huge_order(r)) : &box_.create_file(kind_of(r), size);
             m.kind = mm::map_kind::file;
             m.source = file;
             m.offset = r.offset;
+        } else if (is_huge(r)) {
+            m.huge_order = huge_order(r);  // private: what its pages came from no longer matters
         }
         must(static_cast<bool>(task_.mmap(r.size(), m)), r, "mapped");
     }
@@ -173,7 +192,12 @@ private:
         if (!is_present(part.what)) return;
         const auto start = part.first * page_size;
         const auto size = part.pages * page_size;
-        if (part.what == presence::anon_huge || part.what == presence::hugetlb) {
+        if (part.what == presence::hugetlb) {
+            for (u64 at = start; at < start + size; at += huge_unit(r))
+                must(task_.fault_in(at, 1, true) == 1, r, "faulted in");
+            return;
+        }
+        if (part.what == presence::anon_huge) {
             must(task_.madvise(start, size, mm::advice::hugepage) == 0, r, "advised");
             for (u64 at = start; at < start + size; at += huge_size)
                 must(task_.fault_in(at, 1, true) == 1, r, "faulted in");

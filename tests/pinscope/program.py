@@ -148,7 +148,7 @@ class Itself(unittest.TestCase):
         few = json.loads(self.data.stdout)
         many = run("--json", "--fault-all")
         self.assertEqual(many.returncode, 0, many.stderr)
-        for label, expected in (("demo: anonymous, never touched", 128), ("demo: 1 GiB, one page in it", 2**18 - 1)):
+        for label, expected in (("demo: anonymous, never touched", 128), ("demo: 256 MiB, one page in it", 2**16 - 1)):
             asked = {tuple(a["absent_asked"] for a in r["answers"])
                      for r in json.loads(many.stdout)["regions"] if r["label"] == label}
             self.assertEqual(asked, {(expected,) * 8})
