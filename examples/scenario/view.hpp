@@ -58,8 +58,8 @@ template <class P>
     if (tells_page) {
         o.emplace_back("e", seen.letters);
         detail::add_state(o, w, seen.page);
-    } else if (seen.map == mm::entry_kind::swap) {
-        o.emplace_back("f", std::string(seen.raw.has(mm::eb::exclusive) ? "X" : ""));
+    } else if (seen.map == mm::entry_kind::swap && seen.raw.has(mm::eb::exclusive)) {
+        o.emplace_back("f", std::string("X"));
     }
     return o;
 }

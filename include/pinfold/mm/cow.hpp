@@ -124,7 +124,7 @@ template <class P>
     if (!page && !phys.is_zero_page(phys.at(e.number()))) {  // a private copy of device memory
         return fault_result::sigbus;
     }
-    if (page && page->is_anon() && detail::may_reuse(phys, page, phys.head(page), false)) {
+    if (page && phys.is_anonymous(page) && detail::may_reuse(phys, page, phys.head(page), false)) {
         if (!unshare) at.slot->set(detail::made_writable(e, v));
         return fault_result::ok;
     }

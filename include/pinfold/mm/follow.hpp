@@ -85,7 +85,7 @@ private:
         } else {
             if (!wants(foll::force) || v_.has(vm::mayshare | vm::shared) || !v_.has(vm::maywrite) || v_.has(vm::write))
                 return false;
-            return page && page->is_anon() && page->is(pg::exclusive) && !e.has(eb::uffd_wp);
+            return page && phys_.is_anonymous(page) && page->is(pg::exclusive) && !e.has(eb::uffd_wp);
         }
     }
 

@@ -97,9 +97,9 @@ private:
     void copy_leaf(vaddr a, entry_slot& s, entry_slot& d, entry e) {
         if (page* p = normal_page(phys_, e)) {
             page* head = phys_.head(p);
-            if (p->is_anon() && copy_.is_kept(p, head)) return copy_pinned(a, d, p);
+            if (head->is_anon() && copy_.is_kept(p, head)) return copy_pinned(a, d, p);
             phys_.hold(head, holder::entry);
-            if (p->is_anon()) p->clear(pg::exclusive);
+            if (head->is_anon()) p->clear(pg::exclusive);
             map_pte(p, head);
         }
         if (copy_.from.is_cow() && e.has(eb::writable)) {

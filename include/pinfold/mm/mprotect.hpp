@@ -22,7 +22,7 @@ template <class P>
     if constexpr (P::anon_exclusive) {
         const frame<P>* page = normal_page(phys, e);
         if (page && huge) page = phys.head(const_cast<frame<P>*>(page));
-        if (page && page->is_anon() && page->is(pg::exclusive) && !e.has(eb::uffd_wp)) return e.with(eb::writable);
+        if (page && phys.is_anonymous(page) && page->is(pg::exclusive) && !e.has(eb::uffd_wp)) return e.with(eb::writable);
     }
     return e;
 }

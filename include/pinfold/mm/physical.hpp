@@ -120,6 +120,8 @@ public:
     [[nodiscard]] pfn number(const page* p) const noexcept { return map.number(p); }
     [[nodiscard]] page* nth(page* p, std::uint64_t k) const noexcept { return map.nth(p, k); }
     [[nodiscard]] static page* head(page* p) noexcept { return ops::head(p); }
+    /// Returns: whether the folio of the page is anonymous. A tail has no owner of its own.
+    [[nodiscard]] static bool is_anonymous(const page* p) noexcept { return head(const_cast<page*>(p))->is_anon(); }
     [[nodiscard]] std::uint64_t index_in_folio(page* p) const noexcept { return number(p) - number(head(p)); }
     [[nodiscard]] page* zero_page() const noexcept { return zero_; }
     [[nodiscard]] bool is_zero_page(const page* p) const noexcept { return p == zero_; }
