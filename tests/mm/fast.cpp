@@ -37,7 +37,7 @@ BOTH_PROFILES("fast: ptes and pmds in order, one unit per slot, the sub-page in 
 BOTH_PROFILES("fast: stops before grabbing at a hole, a special entry, protection, missing write permission", "[fast]") {
     world<TestType> w;
     const vaddr a = w.map(8 * 4096);
-    for (const std::uint64_t k : {0, 1, 3, 4}) REQUIRE(w.t.store(a + k * 4096, 1) == mm::fault_result::ok);
+    for (const std::uint64_t k : {0U, 1U, 3U, 4U}) REQUIRE(w.t.store(a + k * 4096, 1) == mm::fault_result::ok);
     const auto before = w.box.counters();
     CHECK(fast_only(w, a, 8, foll::pin) == 2);  // the hole at 2
     w.unpin(2);
