@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Pins that can be blocked, by hand: then a word may be negative for an instant, and references pass.
+// Pins that can be blocked, by hand: then a word may be negative for an instant, and the cold side may find that
+// the grab stands.
 #include "by_hand.hpp"
 
 struct frame {
@@ -21,10 +22,8 @@ bool looks_pinned(std::int32_t value) noexcept {
 }  // namespace
 
 bool try_pin(frame* p) {
-    if (__atomic_add_fetch(&p->count, pin_units, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
-        take_back(p, pin_units);
-        return false;
-    }
+    if (__atomic_add_fetch(&p->count, pin_units, __ATOMIC_SEQ_CST) < 0) [[unlikely]]
+        return refused(p, pin_units) == 0;
     return true;
 }
 bool try_pin_many(frame* p, std::uint64_t n) {
