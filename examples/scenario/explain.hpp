@@ -6,6 +6,7 @@
 #include <string>
 
 #include "player.hpp"
+#include "remedy.hpp"
 #include "world.hpp"
 
 namespace scenario {
@@ -86,6 +87,7 @@ private:
         if (e.limit != 0)
             s += "; limit " + std::to_string(e.limit) + ", used " + std::to_string(e.used) + ", needed " +
                  std::to_string(e.needed);
+        if (const std::string_view remedy = remedy_for(e.rule_id); !remedy.empty()) s += "; remedy: " + std::string(remedy);
         return s;
     }
 
