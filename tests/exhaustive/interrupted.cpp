@@ -14,6 +14,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -105,6 +106,11 @@ struct world {
         if (x != crossing::zero) return;
         expect(held() == 0, "freed while held");
         expect(!owned, "freed twice");
+        if constexpr (has_pin_word) {
+            const bool before = std::exchange(interrupt::inside, true);
+            expect(c.pins() == 0, "freed, and its pin word is not zero (T-02-6)");
+            interrupt::inside = before;
+        }
         owned = true;
         ++freed;
     }

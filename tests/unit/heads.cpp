@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <memory>
+#include <new>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "frames.hpp"
 
@@ -199,4 +203,61 @@ TEST_CASE("a tagged link says whether a page is a tail") {
     CHECK(page_ops<tagged>::head(&all[4]) == &all[4]);
     tagged_policy::head::clear(all[5]);
     CHECK(page_ops<tagged>::head(&all[5]) == &all[5]);
+}
+
+namespace {
+
+struct alignas(64) folded {
+    pinfold::count<testing::sticky_count> count;
+    atomic_word<std::intptr_t> link;
+    bool is_head = false;
+    using pinfold_policy = struct folded_policy;
+};
+bool says_head(const folded& p) noexcept { return p.is_head; }
+void free_folded(folded* p) noexcept { called<folded>::remember(p); }
+struct folded_policy : page_defaults<&folded::count> {
+    using head = fake_aware_head<&folded::link, &says_head, 4096>;
+    using release = free_at_zero<&free_folded>;
+};
+
+}  // namespace
+
+TEST_CASE("a read-only copy of the head's descriptors is seen through") {
+    constexpr std::size_t bytes = 4096, copies = 4, in_page = bytes / sizeof(folded);
+    if (::sysconf(_SC_PAGESIZE) != static_cast<long>(bytes)) {
+        SUCCEED("this machine's pages have another size");
+        return;
+    }
+    // One page of descriptors, mapped four times in a row: writable once, as the head's own.
+    char name[] = "/tmp/heads-XXXXXX";
+    const int file = ::mkstemp(name);
+    REQUIRE(file >= 0);
+    ::unlink(name);
+    REQUIRE(::ftruncate(file, bytes) == 0);
+    void* const place = ::mmap(nullptr, copies * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(place != MAP_FAILED);
+    for (std::size_t i = 0; i < copies; ++i) {
+        void* const at = static_cast<char*>(place) + i * bytes;
+        REQUIRE(::mmap(at, bytes, i == 0 ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) == at);
+    }
+    auto* const all = static_cast<folded*>(place);
+    for (std::size_t i = 0; i < in_page; ++i) new (all + i) folded;
+    using ops = page_ops<folded>;
+    CHECK(ops::head(&all[0]) == &all[0]);
+    all[0].is_head = true;
+    for (std::size_t i = 1; i < in_page; ++i) tagged_head<&folded::link>::make_tail(all[i], all[0]);
+
+    bool right = true;
+    for (std::size_t i = 0; i < copies * in_page; ++i) right = right && ops::head(&all[i]) == &all[0];
+    CHECK(right);
+    called<folded>::reset();
+    all[0].count.init(1);
+    CHECK(ops::try_pin(&all[in_page], 2));  // a fake head: writing there would fault
+    CHECK(ops::try_get(&all[3 * in_page]));
+    CHECK(all[0].count.raw() == 1 + 2 * 1024 + 1);
+    ops::unpin(&all[2 * in_page], 2);
+    ops::put(&all[in_page + 5], 2);
+    CHECK(called<folded>::pages == std::vector<const void*>{&all[0]});
+    ::munmap(place, copies * bytes);
+    ::close(file);
 }

@@ -261,6 +261,33 @@ TEMPLATE_TEST_CASE("the undo may be the stranger's last release: freed exactly o
     CHECK(by_undo > 0);
 }
 
+TEST_CASE("a refused grab in flight may be the last holder of the page's next life: its undo frees, once") {  // I4
+    int by_undo = 0;
+    for (int at = 0; at < 8; ++at) {
+        scene<sticky_dead> s;
+        using ops = scene<sticky_dead>::ops;
+        scene<sticky_dead>::put_head();  // dead
+        REQUIRE(freed::times() == 1);
+        static int released;
+        released = 0;
+        probe::at(at, [] {
+            scene<sticky_dead>::pages[0].count.init(1);
+            scene<sticky_dead>::put_head();
+            released = freed::times();
+        });
+        const outcome got = ops::try_pin(&s.all[2]);
+        if (!probe::came()) break;
+        INFO("at access " << at);
+        CHECK((got.error == errc::dead && got.undo == crossing::none));
+        CHECK(freed::times() == 2);
+        CHECK(s.all[0].count.raw() == -(1 << 30));
+        CHECK(recorder::all() == 0);
+        by_undo += released == 1;
+    }
+    CHECK(by_undo > 0);
+    probe::countdown = -1;
+}
+
 TEMPLATE_TEST_CASE("an undo that brings a device page to one wakes its waiters", "", BOTH) {  // T-03-3, I4
     devices::device_added();
     int by_undo = 0;
