@@ -232,7 +232,8 @@ std::string draw_region(const report& what, std::size_t index, const style& s) {
     std::string out = s.painted("region " + std::to_string(index + 1) + ": " + r.title(), "1") + "\n";
     out += "  " + range(r) + "  " + human_bytes(r.size()) + "  " + r.permissions() + "  " + to_string(r.backing()) +
            (r.filesystem.empty() ? "" : " on " + printable(r.filesystem)) + "\n";
-    if (!r.name.empty() && r.label.size() != 0) add_wrapped(out, "named " + printable(r.name), s, 2);
+    if (!r.name.empty() && r.label.size() != 0)
+        add_wrapped(out, "named " + printable(r.name) + (r.deleted ? " (deleted)" : ""), s, 2);
     std::string states;
     for (const auto p : {presence::anon, presence::anon_huge, presence::file, presence::zero, presence::hugetlb,
                          presence::swapped, presence::special, presence::absent})
