@@ -143,6 +143,8 @@ void add_gup_ops(op_table<P>&);
 template <class P>
 void add_hugetlb_ops(op_table<P>&);
 template <class P>
+void add_hmm_ops(op_table<P>&);
+template <class P>
 void add_inspect_ops(op_table<P>&);
 template <class P>
 void add_iouring_ops(op_table<P>&);
@@ -163,6 +165,7 @@ template <class P>
     add_fork_ops(t);
     add_gup_ops(t);
     add_hugetlb_ops(t);
+    add_hmm_ops(t);
     add_inspect_ops(t);
     add_iouring_ops(t);
     add_knob_ops(t);

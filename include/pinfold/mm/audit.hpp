@@ -41,7 +41,8 @@ private:
 
     void count_entries(space<P>& mm) {
         mm.tables.each_entry([&](level l, vaddr, entry e) {
-            const frame<P>* page = normal_page(phys_, e);
+            const bool on_device = e.kind() == entry_kind::device_private;
+            const frame<P>* page = on_device ? phys_.at(e.number()) : normal_page(phys_, e);
             if (!page || phys_.is_huge_zero(page)) return;
             if (l == level::pte) ++seen_[e.number().n].ptes;
             else ++seen_[e.number().n].huge;

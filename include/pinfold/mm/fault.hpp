@@ -5,6 +5,7 @@
 
 #include "cow.hpp"
 #include "dax_fault.hpp"
+#include "device_memory.hpp"
 #include "fault_anon.hpp"
 #include "fault_file.hpp"
 #include "fault_swap.hpp"
@@ -50,6 +51,7 @@ template <class P>
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;
         case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);
+        case entry_kind::device_private: return device_private_fault(mm, at, e);
         case entry_kind::hwpoison: return fault_result::hwpoison;
         default: return fault_result::sigbus;
     }

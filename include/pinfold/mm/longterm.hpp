@@ -22,6 +22,7 @@ void release_all(physical<P>& phys, frame<P>** pages, long n, unsigned flags) {
 template <class P>
 struct movable_folios {
     std::vector<frame<P>*> isolated;
+    std::vector<frame<P>*> coherent;  ///< device memory: never on the LRU, its driver moves it; one reference each
     std::uint64_t collected = 0;  ///< found, isolated or not
 };
 
@@ -36,6 +37,11 @@ template <class P>
         before = head;
         if (is_longterm_pinnable(phys, head)) continue;
         ++found.collected;
+        if (is_device(head, device_type::coherent)) {
+            phys.hold(head, holder::isolation);
+            found.coherent.push_back(head);
+            continue;
+        }
         if (!head->is(pg::lru) && !drained) {
             phys.lru_drain_all();
             drained = true;
@@ -52,6 +58,14 @@ template <class P>
     if (found.collected == 0) return 0;
     release_all(phys, pages, n, flags);
     bool moved = true;
+    for (frame<P>* head : found.coherent) {
+        moved = pagemap_of(head)->calls.migrate_to_ram(head) == 0 && moved;
+        phys.drop(head, holder::isolation);
+    }
+    if (!moved) {
+        for (frame<P>* head : found.isolated) put_back(phys, head);
+        return -err::ebusy;
+    }
     for (frame<P>* head : found.isolated) {
         // Not movable, not CMA; a THP stays one. Node 0 keeps what may be pinned for ever (spec 10 §14).
         moved = migrate_folio(phys, head, {.order = head->order(), .movable = false}) == 0 && moved;

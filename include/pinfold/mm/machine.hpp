@@ -11,6 +11,7 @@
 #include "entry_points_6_12.hpp"
 #include "file_calls.hpp"
 #include "fork.hpp"
+#include "ksm.hpp"
 #include "task.hpp"
 
 namespace pinfold::mm {
@@ -63,6 +64,8 @@ public:
         }
     }
 
+    [[nodiscard]] ksm_daemon<P>& ksm() noexcept { return ksm_; }
+
     /// Effects: calls visit(task&) for each. Requires: nobody spawns or exits meanwhile.
     template <class Visit>
     void each_task(Visit visit) {
@@ -85,6 +88,15 @@ public:
     dax_filesystem<P>& pmem() {
         std::lock_guard lock(lock_);
         return pmem_locked();
+    }
+    /// A device with memory of its own, PRIVATE or COHERENT, and its driver.
+    device_memory<P>& create_device_memory(device_type type, std::uint64_t size) {
+        std::lock_guard lock(lock_);
+        const std::uint64_t n = align_up(size, page_size) >> page_shift;
+        const pfn first = next_device_;
+        next_device_ = first + n;
+        device_memories_.push_back(std::make_unique<device_memory<P>>(phys_, type, first, n));
+        return *device_memories_.back();
     }
     /// A device and the character device that maps it, in units of 2^order pages only.
     file& create_device_file(std::uint64_t size, unsigned order = pmd_order) {
@@ -188,10 +200,12 @@ private:
     }
 
     physical<P> phys_;
+    ksm_daemon<P> ksm_{phys_};
     std::mutex lock_;
     pfn next_device_;
     std::uint64_t pmem_size_;
     std::unique_ptr<dax_filesystem<P>> pmem_;
+    std::list<std::unique_ptr<device_memory<P>>> device_memories_;
     std::list<std::unique_ptr<file>> files_;
     std::list<std::unique_ptr<task<P>>> tasks_;
 };

@@ -49,7 +49,8 @@ template <class P>
     each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
         if (refused) return;
         const entry e = at.slot->read();
-        if (!e.is_leaf() || e.number() != first + k || e.has(eb::special)) return;
+        const bool mapped = e.is_leaf() ? !e.has(eb::special) : e.kind() == entry_kind::device_private;
+        if (!mapped || e.number() != first + k) return;
         frame<P>* page = phys.nth(head, k);
         entry saved = at.slot->take();
         bool exclusive = false;
@@ -57,7 +58,7 @@ template <class P>
             exclusive = page->is(pg::exclusive);
             if (exclusive) {
                 word64::full_fence();
-                if (physical<P>::ops::maybe_pinned(head)) {
+                if (e.is_leaf() && physical<P>::ops::maybe_pinned(head)) {
                     at.slot->set(saved);
                     refused = true;
                     return;
@@ -90,6 +91,10 @@ void restore_entries(physical<P>& phys, frame<P>* walk, frame<P>* old, frame<P>*
         if (at.at == level::pmd) map_huge(to);
         else map_pte(page, to);
         if (e.has(eb::exclusive)) page->set(pg::exclusive);
+        if (is_device(to, device_type::private_memory)) {
+            at.slot->set(entry::make(entry_kind::device_private, phys.number(page), e.raw & entry::bit(eb::writable)));
+            return;
+        }
         const std::uint64_t bits = (e.raw & 0xfff0 & ~entry::bit(eb::exclusive)) | entry::bit(eb::user);
         at.slot->set(entry::make(entry_kind::leaf, phys.number(page), bits));
     });

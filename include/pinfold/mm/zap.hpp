@@ -56,8 +56,7 @@ void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
         free_swap_entry(mm.phys, slot_of(e));
         return;
     }
-    if (!e.is_leaf()) return;
-    frame<P>* page = normal_page(mm.phys, e);
+    frame<P>* page = e.kind() == entry_kind::device_private ? mm.phys.at(e.number()) : normal_page(mm.phys, e);
     if (!page) return;
     frame<P>* head = mm.phys.head(page);
     unmap_pte(page, head);
