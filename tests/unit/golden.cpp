@@ -212,6 +212,23 @@ TEST_CASE("under sticky_dead the add that crosses the limit is refused and taken
     CHECK(c.raw() == -1200000000);
 }
 
+TEST_CASE("where pins cannot be blocked, the largest and the wrapped values are plain overflow") {
+    count<sticky_count> c;
+    for (const std::int32_t raw : {2147483647, 2147482624, -2147483647 - 1, -2147483647 - 1 + 5000}) {
+        recorder::reset();
+        INFO(raw);
+        c.set_raw(raw);
+        CHECK(c.try_pin().error == errc::overflow);
+        CHECK(recorder::negative_ == 1);
+        CHECK(c.raw() == raw);
+        c.pin();
+        CHECK(recorder::negative_ == 2);
+        CHECK(c.unpin() == pinfold::crossing::none);
+        CHECK(c.raw() == raw);
+        CHECK(static_cast<bool>(c.maybe_pinned()));
+    }
+}
+
 TEST_CASE("a batch whose product leaves the word is refused before anything is added") {  // DEF-18, spec 01 §4.3
     recorder::reset();
     count<linux_count> c;
