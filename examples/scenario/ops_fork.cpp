@@ -26,12 +26,19 @@ answer mremap(call<P>& c) {
     return result_of(c.self.task->mremap(a, r).error);
 }
 
+template <class P>
+answer ksmrun(call<P>& c) {
+    c.world.box.ksm().run(4);
+    return done();
+}
+
 }  // namespace
 
 template <class P>
 void add_fork_ops(op_table<P>& t) {
     t.add("fork", &fork<P>);
     t.add("mremap", &mremap<P>);
+    t.add("ksmrun", &ksmrun<P>);
 }
 template void add_fork_ops(op_table<mm::linux_6_12>&);
 template void add_fork_ops(op_table<mm::foll_pin_2019>&);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <shared_mutex>
 
+#include "ksm_merge.hpp"
 #include "populate.hpp"
 #include "reclaim_advice.hpp"
 #include "unmap.hpp"
@@ -51,16 +52,8 @@ template <class P>
 /// MADV_UNMERGEABLE: every KSM page of the range becomes a copy of this process's own, as for a read pin.
 template <class P>
 [[nodiscard]] int unmerge(space<P>& mm, vma& v, vaddr from, vaddr to) {
-    for (vaddr a = from; a < to; a += page_size) {
-        for (;;) {
-            const auto at = mm.tables.find(a, level::pte);
-            if (!at.reached(level::pte)) break;
-            const frame<P>* page = normal_page(mm.phys, at.slot->read());
-            if (!page || !page->is_ksm()) break;
-            const fault_result r = handle_fault(mm, v, a, ff::unshare | ff::remote);
-            if (r != fault_result::ok) return r == fault_result::oom ? -err::enomem : 0;
-        }
-    }
+    for (vaddr a = from; a < to; a += page_size)
+        if (break_ksm(mm, v, a) == fault_result::oom) return -err::enomem;
     return 0;
 }
 
@@ -79,6 +72,7 @@ template <class P>
     if (!v.may_split(from) || !v.may_split(to)) return -err::einval;
     if (what == advice::unmergeable && v.anon())
         if (const int error = unmerge(mm, v, from, to)) return error;
+    if ((on & vm::mergeable) != 0) mm.phys.mergeable.enter(&mm);
     mm.update(from, to, [on, off](vma& part) { part.flags = (part.flags | on) & ~off; });
     return 0;
 }

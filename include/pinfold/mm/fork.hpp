@@ -83,6 +83,7 @@ template <class P>
 [[nodiscard]] int fork_space(space<P>& parent, space<P>& child) {
     const std::unique_lock lock(parent.mmap_lock);
     const std::unique_lock child_lock(child.mmap_lock);  // nobody waits for it: nobody knows the child yet
+    if (parent.phys.mergeable.has(&parent)) parent.phys.mergeable.enter(&child);
     for (auto& [start, v] : parent.vmas()) {
         if (v.has(vm::dontcopy)) continue;
         vma described;

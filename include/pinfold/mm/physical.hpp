@@ -16,6 +16,7 @@
 #include "hugetlb_pool.hpp"
 #include "ledger.hpp"
 #include "lru.hpp"
+#include "ksm_node.hpp"
 #include "memmap.hpp"
 #include "rmap.hpp"
 #include "stats.hpp"
@@ -261,6 +262,7 @@ public:
     pagemap_list<P> pagemaps;
     wait_queue page_idle;   ///< who waits for a device page to become idle
     anon_rmap_pool rmaps;
+    ksm_spaces mergeable;
     swap_area swap;
     thp_mode thp;
     bool use_huge_zero;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "file.hpp"
+#include "ksm_node.hpp"
 #include "space.hpp"
 
 namespace pinfold::mm {
@@ -38,7 +39,15 @@ void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
 template <class P, class Visit>
 void each_slot(physical<P>&, frame<P>* head, Visit visit) {
     const std::uint64_t n = head->pages();
-    if (head->is_anon()) {
+    if (head->is_ksm()) {
+        auto* node = head->template owner_as<ksm_node>();
+        if (!node) return;  // about to be undone
+        std::lock_guard guard(node->lock);
+        for (const ksm_node::place& p : node->places) {
+            std::lock_guard family(p.family->lock);
+            p.family->each_overlapping(p.index, 1, [&](vma& v, vaddr a) { each_slot_in<P>(v, a, 1, visit); });
+        }
+    } else if (head->is_anon()) {
         auto* rmap = head->template owner_as<anon_rmap>();
         std::lock_guard guard(rmap->lock);
         rmap->each_overlapping(head->index, n, [&](vma& v, vaddr a) { each_slot_in<P>(v, a, n, visit); });

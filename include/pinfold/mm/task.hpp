@@ -151,6 +151,7 @@ public:
     /// Effects: the address space goes; what is pinned lives on its pins.
     void exit() {
         if (!mm_.tables.root()) return;
+        box_.ksm().forget(&mm_);
         (void)buffer_.unregister();
         maps_.clear();
         mm_.tables.free_all();
