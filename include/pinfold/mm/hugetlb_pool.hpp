@@ -98,24 +98,21 @@ public:
         page* head = nullptr;
         {
             std::lock_guard guard(lock_);
-            if (promised) --reserved_;
-            else if (static_cast<std::int64_t>(free_.size()) <= reserved_) {
+            const auto free = static_cast<std::int64_t>(free_.size());
+            if (free == 0 || (!promised && free <= reserved_)) {
                 if (surplus_ >= overcommit_ || !grow()) return nullptr;
                 ++surplus_;
             }
-            if (free_.empty()) {
-                if (promised) ++reserved_;
-                return nullptr;
-            }
+            if (promised) --reserved_;
             head = free_.back();
             free_.pop_back();
         }
         if (!head->is(pg::hugetlb)) form(head);
         for (std::uint64_t k = 0; k < head->pages(); ++k) {
             page* t = phys_.nth(head, k);
+            ++t->generation;
             if (t->is(pg::written)) phys_.data.zero(*t, phys_.number(t));
         }
-        ++head->generation;
         phys_.note(head, holder::hand_out, 1);
         head->count.init(1);  // last: whoever sees it live sees the layout
         return head;
