@@ -25,6 +25,8 @@ void each_entry(space<P>& mm, vaddr from, vaddr to, Change change) {
                 if (e.is_table()) continue;
                 if (!e.is_leaf() || (begin >= from && begin + span <= to)) {
                     if (!e.is_none()) change(at, begin, span);
+                } else if (mm.phys.head(mm.phys.at(e.number()))->is(pg::hugetlb)) {
+                    // hugetlb is never cut: what concerns part of a page does not concern it
                 } else if (splits_to_ptes(mm, e)) {
                     split_pmd_locked(mm, at, begin);
                     continue;

@@ -113,7 +113,7 @@ public:
     /// Effects: `at` becomes a border. Requires: at lies inside a VMA or nowhere; page aligned.
     void split_at(vaddr at) {
         vma* low = find(at);
-        if (!low || low->start == at) return;
+        if (!low || low->start == at || !low->may_split(at)) return;
         if ((at & (pmd_size - 1)) != 0 && !low->is_hugetlb()) split_or_drop_pmd(*this, at);  // zap.hpp
         vma upper;
         upper.start = at;
