@@ -5,4 +5,6 @@
 
 #include "mm/audit.hpp"
 #include "mm/machine.hpp"
+#include "mm/memory_failure.hpp"
+#include "mm/p2pdma.hpp"
 #include "mm/profile.hpp"

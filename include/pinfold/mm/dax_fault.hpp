@@ -105,6 +105,8 @@ private:
                 return std::nullopt;
         }
         if (first && base.n % pages_per_pmd != 0) return std::nullopt;
+        for (std::uint64_t k = 0; first && k < pages_per_pmd; ++k)
+            if (phys_.at(base + k)->is(pg::hwpoison)) return std::nullopt;
         if (written) {
             for (std::uint64_t k = 0; wants_write_ && k < pages_per_pmd; ++k)
                 if (node_.space().is_shared(base + k)) return std::nullopt;
@@ -127,6 +129,7 @@ private:
         if (!(b && b->written) && !wants_write_) return map_zero(at, index);
         const pfn n = wants_write_ ? writable_block(index) : b->frame;
         if (n == pfn{}) return fault_result::sigbus;
+        if (phys_.at(n)->is(pg::hwpoison)) return fault_result::hwpoison;
         // A huge entry of the tree serves a pte as well.
         const auto old = node_.find_entry(index);
         if (old == node_.entries.end() || old->second.zero || old->second.first + (index - old->first) != n)

@@ -181,6 +181,7 @@ public:
         }
         if (!check_free(head)) return;  // quarantined: never handed out again
         ledger.forget(number(head));
+        if (head->is(pg::hwpoison) && !head->is(pg::hugetlb)) return;  // as is failed memory
         if (head->is(pg::hugetlb)) return hugetlb.give(head);
         if (order != 0)
             for (std::uint64_t k = 1; k < (std::uint64_t{1} << order); ++k) reset(nth(head, k));

@@ -85,6 +85,28 @@ public:
         link(map_->at(n), order, type);
     }
 
+    /// Effects: the frame, if it is free, leaves the free lists for good. Returns: whether it was free.
+    bool take_off(pfn n) noexcept {
+        if (!holds(n)) return false;
+        std::lock_guard lock(lock_);
+        while (frontier_ <= n) seed(migrate_type::movable);
+        for (unsigned order = 0; order <= max_order; ++order) {
+            pfn at{align_down(n.n, std::uint64_t{1} << order)};
+            page* f = map_->at(at);
+            if (!f->is(pg::buddy) || f->order() != order) continue;
+            const auto type = static_cast<migrate_type>(f->private_);
+            unlink(f);
+            while (order-- > 0) {  // the halves without it stay free
+                const pfn upper = at + (std::uint64_t{1} << order);
+                link(map_->at(n < upper ? upper : at), order, type);
+                if (n >= upper) at = upper;
+            }
+            --free_;
+            return true;
+        }
+        return false;
+    }
+
     /// Returns: the first descriptor of 2^order dead frames in a row, more than the buddy can give at once, or null.
     /// Complexity: the blocks of the zone.
     page* take_contiguous(unsigned order) noexcept {
