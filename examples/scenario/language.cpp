@@ -7,10 +7,10 @@ namespace scenario {
 
 namespace {
 
-using words = std::vector<std::string_view>;
+using word_list = std::vector<std::string_view>;
 
-const words gup = {"api=", "flags=", "mm=", "nopages", "times="};
-const words release = {"first=", "count=", "how="};
+const word_list gup = {"api=", "flags=", "mm=", "nopages", "times="};
+const word_list release = {"first=", "count=", "how="};
 
 const std::vector<operation> operations = {
     // machine and files
