@@ -29,8 +29,13 @@ template <class P>
 [[nodiscard]] bool is_sole_mapping(physical<P>& phys, frame<P>* head) {
     if (head->is_ksm()) return false;
     if (!head->is(pg::large)) {
+        if (!head->is(pg::swapcache)) return head->mapcount.load() == 1;
+        if (!try_lock_page(head)) return false;  // somebody is at work on it: a copy is never wrong
         const std::uint32_t swapped = head->is(pg::swapcache) ? phys.swap.users(head->private_) : 0;
-        return static_cast<std::uint32_t>(head->mapcount.load()) + swapped == 1;
+        const bool sole = static_cast<std::uint32_t>(head->mapcount.load()) + swapped == 1;
+        if (sole) free_swap(phys, head);
+        unlock_page(head);
+        return sole;
     }
     std::int32_t most = 0;
     for (std::uint64_t k = 0; k < head->pages(); ++k) most = std::max(most, phys.nth(head, k)->mapcount.load());

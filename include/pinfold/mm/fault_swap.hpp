@@ -116,34 +116,56 @@ private:
             head->index = v_.page_offset(a_);
             head->set_owner(&mm_.anon_of(v_), owner::anon);
         }
-        const bool writable = P::anon_exclusive ? takes_over(cached, head) : mapped_nowhere_else(head);
+        // A huge folio that was not freed comes back whole if all its entries are here.
+        const bool whole = whole_folio_here(head);
+        const std::uint64_t before = whole ? phys_.index_in_folio(cached) : 0;
+        const std::uint64_t n = whole ? head->pages() : 1;
+        const bool writable = P::anon_exclusive ? takes_over(head, n) : mapped_nowhere_else(head, n);
         phys_.pass(head, holder::temporary, holder::entry);
-        map_pte(cached, head);
+        if (n > 1) phys_.hold(head, holder::entry, n - 1);
+        entry now{};
+        for (std::uint64_t k = 0; k < n; ++k) {
+            page* p = whole ? phys_.nth(head, k) : cached;
+            map_pte(p, head);
+            if (writable && P::anon_exclusive) p->set(pg::exclusive);
+            entry_slot& slot = *(at_.slot - before + k);
+            slot.set(shown(p, writable));
+            if (p == cached) now = slot.read();
+        }
         mlock_mapped(v_, head);
-        const entry now = shown(cached, writable);
-        at_.slot->set(now);
         unlock_page(head);
         return now;
     }
-
-    /// linux_6_12: the entry said exclusive, or nobody else has the page now. Drops the use of the slot.
-    [[nodiscard]] bool takes_over(page* cached, page* head) {
-        const bool ksm = head->is_ksm();
-        drop_slot(head, writes() && !ksm);
-        if (ksm || !(e_.has(eb::exclusive) || head->count.raw() == 1)) return false;
-        cached->set(pg::exclusive);
+    /// Whether the entries around stand for every page of the folio, in order and alike.
+    [[nodiscard]] bool whole_folio_here(const page* head) const noexcept {
+        if (!head->is(pg::large)) return false;
+        const std::uint64_t n = head->pages(), k = slot_ - head->private_;
+        const vaddr first = a_ - (k << page_shift), last = first + (n << page_shift);
+        if (first > a_ || first < v_.start || last > v_.end || align_down(first, pmd_size) != align_down(last - 1, pmd_size))
+            return false;
+        const entry_slot* slot = at_.slot - k;
+        for (std::uint64_t i = 0; i < n; ++i)
+            if (slot[i].read() != e_.at(pfn{head->private_ + i})) return false;
         return true;
     }
+
+    /// linux_6_12: the entry said exclusive, or nobody else has the page now. Drops the uses of the slots.
+    [[nodiscard]] bool takes_over(page* head, std::uint64_t n) {
+        const bool ksm = head->is_ksm();
+        drop_slots(head, n, writes() && !ksm);
+        return !ksm && (e_.has(eb::exclusive) || head->count.raw() == 1);
+    }
     /// foll_pin_2019: a write fault on a page that no other entry shows or stands for.
-    [[nodiscard]] bool mapped_nowhere_else(page* head) {
+    [[nodiscard]] bool mapped_nowhere_else(page* head, std::uint64_t n) {
         const bool alone = writes() && !head->is_ksm() && !head->is(pg::large) &&
                            static_cast<std::uint32_t>(folio_mapcount(head)) + phys_.swap.users(slot_) <= 1;
-        drop_slot(head, alone);
+        drop_slots(head, n, alone);
         return alone;
     }
-    void drop_slot(page* head, bool wants_page) {
-        mm_.swap_entries.adjust(-1);
-        (void)phys_.swap.drop(slot_);
+    void drop_slots(page* head, std::uint64_t n, bool wants_page) {
+        const swap_slot first = n > 1 ? head->private_ : slot_;
+        mm_.swap_entries.adjust(-static_cast<std::int64_t>(n));
+        for (std::uint64_t k = 0; k < n; ++k) (void)phys_.swap.drop(first + k);
         const bool only_ours = head->count.raw() == static_cast<std::int32_t>(1 + head->pages());
         if (v_.has(vm::locked) || head->is(pg::mlocked) || (wants_page && (only_ours || !P::anon_exclusive)))
             free_swap(phys_, head);

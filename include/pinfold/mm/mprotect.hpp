@@ -18,7 +18,8 @@ template <class P>
     e = v.is_accessible() ? e.without(eb::protnone) : e.with(eb::protnone);
     if (!v.has(vm::write)) return e.without(eb::writable);
     if (e.has(eb::writable)) return e;
-    if (v.has(vm::shared)) return v.tracks_dirty() && !e.has(eb::dirty) ? e : e.with(eb::writable);
+    const bool is_told = v.tracks_dirty() || v.kind == vma_kind::fsdax;
+    if (v.has(vm::shared)) return is_told && !e.has(eb::dirty) ? e : e.with(eb::writable);
     if constexpr (P::anon_exclusive) {
         const frame<P>* page = normal_page(phys, e);
         if (page && huge) page = phys.head(const_cast<frame<P>*>(page));
@@ -43,12 +44,14 @@ template <class P>
     if ((a & ~page_mask) != 0 || a + len < a) return -err::einval;
     if (len == 0) return 0;
     std::unique_lock lock(mm.mmap_lock);
-    if (!is_covered(mm, a, a + len)) return -err::enomem;
     if (!may_cut(mm, a) || !may_cut(mm, a + len)) return -err::einval;
     mm.split_at(a);
     mm.split_at(a + len);
-    for (vaddr from = a; from < a + len;) {
-        vma& v = *mm.find(from);
+    vaddr from = a;
+    while (from < a + len) {  // up to the first hole
+        vma* const at_from = mm.find(from);
+        if (!at_from) break;
+        vma& v = *at_from;
         from = v.end;
         const std::uint64_t before = v.flags;
         v.flags = (v.flags & ~vm::access) | detail::access_flags(p);
@@ -64,8 +67,8 @@ template <class P>
         });
     }
     word64::full_fence();
-    mm.update(a, a + len, [](vma&) {});  // merges what has become alike
-    return 0;
+    mm.update(a, from, [](vma&) {});  // merges what has become alike
+    return from < a + len ? -err::enomem : 0;
 }
 
 }  // namespace pinfold::mm

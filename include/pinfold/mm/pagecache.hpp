@@ -46,9 +46,14 @@ frame<P>* cache_add_locked(physical<P>& phys, file& f, std::uint64_t index, unsi
     page->set_owner(&f, owner::none_or_file);
     page->change(frame<P>::bit(pg::uptodate) | (f.is_shmem() ? frame<P>::bit(pg::swapbacked) : 0), 0);
     const auto block = f.blocks.find(index);
-    if (block != f.blocks.end())
+    if (block != f.blocks.end()) {
         for (std::uint64_t i = 0; i < page_size; ++i)
             phys.data.store(*page, phys.number(page), i, block->second[i]);
+        if (f.is_shmem()) {  // back from swap: memory alone has it now
+            f.blocks.erase(block);
+            page->set(pg::dirty);
+        }
+    }
     f.cache.emplace(index, file::cached{phys.number(page), order});
     return page;
 }

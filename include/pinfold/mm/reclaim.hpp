@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "migrate.hpp"
+#include "reclaim_file.hpp"
 #include "swap_cache.hpp"
 #include "thp.hpp"
 
@@ -46,6 +47,7 @@ private:
 
     [[nodiscard]] bool shrink() {
         const bool anon = head_->is_anon();
+        if (!anon && head_->is(pg::large)) return false;
         if (anon && head_->is(pg::swapbacked) && !head_->is(pg::swapcache)) {
             if (is_kept_for_its_pins()) return false;
             if (head_->is(pg::large) && head_->count.raw() != own_references() + folio_mapcount(head_)) return false;
@@ -53,9 +55,8 @@ private:
         }
         if (folio_mapcount(head_) != 0 && !unmap()) return false;
         if (is_kept_for_its_pins()) return false;
-        if (!head_->is(pg::swapbacked) && anon) return free_clean_anon();
-        if (anon) return write_and_free();
-        return false;  // pages of files are dropped and written by their filesystem's rules
+        if (!anon) return reclaim_file_page(phys_, head_);
+        return head_->is(pg::swapbacked) ? write_and_free() : free_clean_anon();
     }
 
     // ---- every entry becomes a swap entry, or none for lazily freed memory --------------------------------
@@ -81,7 +82,9 @@ private:
         const entry saved = slot.take();  // cleared and flushed
         if (saved.has(eb::dirty)) head_->set(pg::dirty);
         entry now{};
-        if (!head_->is(pg::swapbacked)) {
+        if (!head_->is_anon()) {
+            // The file has it: nothing stays behind.
+        } else if (!head_->is(pg::swapbacked)) {
             word64::full_fence();
             if (head_->count.raw() != 1 + folio_mapcount(head_) || head_->is(pg::dirty)) {
                 slot.set(saved);

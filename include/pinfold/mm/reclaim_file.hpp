@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSL-1.0
+// Reclaim of one page of a file that nothing maps any more: clean ones are dropped, pages of shmem are written to the
+// file's own place in swap, dirty pages of a filesystem wait for its writeback. Source: spec 07 §8.
+#pragma once
+
+#include <mutex>
+
+#include "pagecache.hpp"
+
+namespace pinfold::mm {
+
+/// Effects: the page leaves the cache if nobody but the cache and the isolator holds it. Returns: whether it did.
+/// Requires: the page lock, unmapped.
+template <class P>
+[[nodiscard]] bool reclaim_file_page(physical<P>& phys, frame<P>* head) {
+    file* f = head->template owner_as<file>();
+    if (!f || head->is(pg::large)) return false;
+    std::lock_guard guard(f->lock);
+    const bool buffers = head->is(pg::buffers);
+    const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head)) + (buffers ? 1 : 0);
+    if (head->count.raw() != due) return false;  // unmapped and under the cache's lock: nobody new comes
+    if (head->is(pg::dirty)) {
+        if (!f->is_shmem()) return false;
+        file::block& place = f->blocks[head->index];
+        for (std::uint64_t i = 0; i < page_size; ++i) place[i] = phys.data.load(phys.number(head), i);
+    }
+    const auto it = f->cache.find(head->index);
+    if (it == f->cache.end()) return false;
+    cache_remove_locked(phys, *f, it);
+    return true;
+}
+
+}  // namespace pinfold::mm
