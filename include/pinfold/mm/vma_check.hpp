@@ -26,7 +26,8 @@ inline constexpr rule dirty_tracked{
 inline constexpr rule no_write{"06-3.7", "the mapping is not writable and FOLL_FORCE was not given"};
 inline constexpr rule force_hugetlb{"06-3.7b", "FOLL_FORCE cannot write to a read-only hugetlb mapping"};
 inline constexpr rule force_shared{"06-3.7c", "FOLL_FORCE writes to private mappings that could become writable only"};
-inline constexpr rule no_read{"06-3.8", "the mapping is not readable and FOLL_FORCE does not help"};
+inline constexpr rule no_read{"06-3.8", "the mapping is not readable and FOLL_FORCE was not given"};
+inline constexpr rule never_read{"06-3.8", "the mapping can never be made readable, which FOLL_FORCE does not override"};
 inline constexpr rule protection_key{"06-3.9", "a protection key denies access to the data (execute-only mapping)"};
 inline constexpr rule no_vma{"06-4.vma", "nothing is mapped at this address"};
 }  // namespace rules
@@ -51,7 +52,8 @@ template <class P>
             if (!v.is_cow()) return {err::efault, rules::force_shared};
         }
     } else if (!v.has(vm::read)) {
-        if (!has(foll::force) || !v.has(vm::mayread)) return {err::efault, rules::no_read};
+        if (!has(foll::force)) return {err::efault, rules::no_read};
+        if (!v.has(vm::mayread)) return {err::efault, rules::never_read};
     }
     if (v.keyed && !has(foll::remote)) return {err::efault, rules::protection_key};
     return {};
