@@ -152,7 +152,7 @@ template <class P>
 void device_page_idle(physical<P>& phys, frame<P>* head) {
     if (head->device() == device_type::fsdax) {
         phys.page_idle.wake_all();
-        if (const auto& told = pagemap_of(head)->calls.page_free) told(head);
+        if (P::devices::needs_free(device_type::fsdax)) pagemap_of(head)->calls.page_free(head);
         return;
     }
     detail::forget_use(phys, head);

@@ -102,10 +102,10 @@ public:
     file& create_device_file(std::uint64_t size, unsigned order = pmd_order) {
         std::lock_guard lock(lock_);
         const std::uint64_t unit = page_size << order;
-        const std::uint64_t n = align_up(size, unit) >> page_shift;
         const pfn first{align_up(next_device_.n, unit >> page_shift)};
-        next_device_ = first + n;
-        (void)create_pagemap(phys_, device_type::generic, first, n, order);
+        std::uint64_t n = align_up(size, unit) >> page_shift;
+        if (create_pagemap(phys_, device_type::generic, first, n, order)) next_device_ = first + n;
+        else n = 0;  // no room for it: a device without pages
         files_.push_back(std::make_unique<file>(file_kind::devdax, n << page_shift));
         files_.back()->dax = std::make_unique<dax_inode>(first, order);
         return *files_.back();
@@ -173,8 +173,10 @@ public:
 private:
     dax_filesystem<P>& pmem_locked() {
         if (!pmem_) {
-            const std::uint64_t n = align_up(pmem_size_, pmd_size) >> page_shift;
             const pfn first{align_up(next_device_.n, pages_per_pmd)};
+            const std::uint64_t room = phys_.device_end() - first;
+            const std::uint64_t wanted = align_up(pmem_size_, pmd_size) >> page_shift;
+            const std::uint64_t n = wanted < room ? wanted : room;
             next_device_ = first + n;
             pmem_ = std::make_unique<dax_filesystem<P>>(phys_, first, n);
         }
