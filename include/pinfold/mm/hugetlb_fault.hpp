@@ -23,6 +23,18 @@ void cache_add_huge_locked(physical<P>& phys, file& f, std::uint64_t index, fram
     f.cache.emplace(index << f.huge_order, file::cached{phys.number(head), f.huge_order});
 }
 
+/// Effects: huge page `index` of f is there, against the file's promise for that place if it has one. One step under
+/// f.lock: whoever empties the file meanwhile finds the promise or the page, never neither.
+/// Requires: f.lock, the fault mutex of the place, nothing there. Returns: null when the pool is empty.
+template <class P>
+[[nodiscard]] frame<P>* fill_huge_locked(physical<P>& phys, file& f, std::uint64_t index) {
+    frame<P>* head = phys.hugetlb.of(f.huge_order)->take(f.promised.count(index) != 0);
+    if (!head) return nullptr;
+    f.promised.insert(index);
+    cache_add_huge_locked(phys, f, index, head);
+    return head;
+}
+
 namespace detail {
 
 /// The page for a place nothing is mapped at, with one reference. fresh: from the pool, holder hand-out, not in any
@@ -42,24 +54,17 @@ template <class P>
     {
         std::lock_guard guard(f.lock);
         if (v.page_offset(base) >= f.pages()) return {nullptr, false, fault_result::sigbus};
-        if (const auto* c = f.find(v.page_offset(base))) {
-            frame<P>* head = phys.at(c->second.first);
+        frame<P>* head = nullptr;
+        if (const auto* c = f.find(v.page_offset(base))) head = phys.at(c->second.first);
+        else if (v.has(vm::shared)) head = fill_huge_locked(phys, f, index);
+        if (head) {
             phys.hold(head, holder::temporary);
             return {head, false, head->is(pg::hwpoison) ? fault_result::hwpoison : fault_result::ok};
         }
+        if (v.has(vm::shared)) return {nullptr, false, fault_result::sigbus};
     }
     frame<P>* head = take_huge_page(phys, v, index, true);
-    if (!head) return {nullptr, false, fault_result::sigbus};
-    if (!v.has(vm::shared)) return {head, true, fault_result::ok};
-    std::lock_guard guard(f.lock);
-    if (v.page_offset(base) >= f.pages()) {  // truncated meanwhile
-        f.promised.erase(index);
-        phys.drop(head, holder::hand_out);
-        return {nullptr, false, fault_result::sigbus};
-    }
-    cache_add_huge_locked(phys, f, index, head);
-    phys.hold(head, holder::temporary);
-    return {head, false, fault_result::ok};
+    return {head, true, head ? fault_result::ok : fault_result::sigbus};
 }
 
 template <class P>

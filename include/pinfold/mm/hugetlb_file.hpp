@@ -99,19 +99,16 @@ template <class P>
 [[nodiscard]] frame<P>* cached_huge_page(physical<P>& phys, file& f, std::uint64_t index, bool promise_first) {
     std::lock_guard place(phys.hugetlb.fault_mutex(&f, index));
     std::lock_guard guard(f.lock);
-    auto& pool = *phys.hugetlb.of(f.huge_order);
     frame<P>* head = nullptr;
     if (const auto* c = f.find(index << f.huge_order)) {
         head = phys.at(c->second.first);
     } else {
         if (promise_first && f.promised.count(index) == 0) {
-            if (!pool.reserve(1)) return nullptr;
+            if (!phys.hugetlb.of(f.huge_order)->reserve(1)) return nullptr;
             f.promised.insert(index);
         }
-        head = pool.take(f.promised.count(index) != 0);
+        head = fill_huge_locked(phys, f, index);
         if (!head) return nullptr;
-        f.promised.insert(index);
-        cache_add_huge_locked(phys, f, index, head);
     }
     phys.hold(head, holder::temporary);
     return head;

@@ -62,6 +62,13 @@ template <class P>
     return true;
 }
 
+/// Effects: v has no promise any more; whoever goes over the mappings of the file sees it or not.
+inline void forget_promise(vma& v) {
+    if (!v.promised) return;
+    std::lock_guard guard(v.source->lock);
+    v.promised.reset();
+}
+
 /// Effects: v is going, its entries are gone already: what it was promised and did not take is free again. What it
 /// took and gave up counts as not taken: its pages bring their promise back when they are freed (NR-6).
 template <class P>
@@ -69,33 +76,25 @@ void end_promise(physical<P>& phys, vma& v) {
     if (!v.promised) return;
     const std::uint64_t from = huge_index(v, v.start), to = from + (v.pages() >> v.huge_order);
     phys.hugetlb.of(v.huge_order)->unreserve(static_cast<std::int64_t>(to - from) - v.promised->taken_in(from, to));
-    v.promised.reset();
+    forget_promise(v);
 }
 
-/// Effects: hands out a page for place `index` of v, against a promise where there is one and `may_use_promise`.
-/// Requires: the fault mutex of that place. Returns: null when there is none to be had.
+/// Effects: hands out a page for place `index` of the private mapping v, against its promise where there is one and
+/// `may_use_promise`. Requires: the fault mutex of that place. Returns: null when there is none to be had.
 template <class P>
 [[nodiscard]] frame<P>* take_huge_page(physical<P>& phys, const vma& v, std::uint64_t index, bool may_use_promise) {
-    auto& pool = *phys.hugetlb.of(v.huge_order);
-    if (!v.has(vm::shared)) {
-        const bool promised = may_use_promise && v.promised && !v.promised->has_taken(index);
-        frame<P>* head = pool.take(promised);
-        if (head && v.promised) v.promised->take(index);
-        return head;
-    }
-    std::lock_guard guard(v.source->lock);
-    frame<P>* head = pool.take(v.source->promised.count(index) != 0);
-    if (head) v.source->promised.insert(index);
+    const bool promised = may_use_promise && v.promised && !v.promised->has_taken(index);
+    frame<P>* head = phys.hugetlb.of(v.huge_order)->take(promised);
+    if (head && promised) v.promised->take(index);
     return head;
 }
 
-/// Effects: an unused page and its promise go back. Requires: the fault mutex; `head` is nobody else's.
+/// Effects: an unused page goes back, and with it the promise it was taken against.
+/// Requires: the fault mutex; `head` is nobody else's.
 template <class P>
 void return_huge_page(physical<P>& phys, const vma& v, std::uint64_t index, frame<P>* head) {
     if (v.promised) {
         v.promised->untake(index);
-        head->set(pg::restore_reserve);
-    } else if (v.has(vm::shared)) {  // the place stays the file's
         head->set(pg::restore_reserve);
     }
     phys.drop(head, holder::hand_out);

@@ -69,7 +69,7 @@ template <class P>
         old.flags &= ~(vm::locked | vm::lockonfault);
         anon_rmap::detach(old);  // no page of the old range is left
     } else {
-        old.promised.reset();    // it moved with the mapping
+        forget_promise(old);  // it moved with the mapping
         unmap_range(mm, a, a + r.old_length);
     }
     mm.update(*r.to, *r.to + r.new_length, [](vma&) {});  // merges
