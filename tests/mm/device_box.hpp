@@ -25,8 +25,8 @@ struct device_world : world<P> {
     explicit device_world(const mm::options& o = with_devices()) : world<P>(o) {}
 
     mm::physical<P>& phys() { return this->box.phys(); }
-    mm::file& dax_file(std::uint64_t pages, mm::fill how = mm::fill::pattern) {
-        return this->box.create_file(mm::file_kind::fsdax, pages * mm::page_size, how);
+    mm::file& dax_file(std::uint64_t n, mm::fill how = mm::fill::pattern) {
+        return this->box.create_file(mm::file_kind::fsdax, n * mm::page_size, how);
     }
     vaddr map_file(mm::file& f, bool shared = true, unsigned prot = mm::prot::rw) {
         mm::mapping m;
