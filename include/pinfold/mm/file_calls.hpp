@@ -37,6 +37,7 @@ int sync_file(physical<P>& phys, file& f, std::uint64_t first = 0, std::uint64_t
 template <class P>
 [[nodiscard]] int read_file(physical<P>& phys, file& f, std::uint64_t offset) {
     if (f.kind == file_kind::fsdax) return dax_read(phys, f, offset);
+    if (f.is_hugetlb()) return read_huge(phys, f, offset);
     return -1;
 }
 

@@ -138,6 +138,9 @@ private:
                 if (locked_ && (f & ff::retry_nowait) == 0) *locked_ = 0;
                 return -err::ebusy;
             case fault_result::sigbus:
+                if (v.is_hugetlb())
+                    return refuse(path_id::fault, a, err::efault,
+                                  {"07-B9.pool", "no huge page is left that is not promised to others, or the file ends before this place"});
                 return refuse(path_id::fault, a, err::efault, {"07-4.sigbus", "nothing is behind this part of the mapping"});
             case fault_result::sigsegv:
                 return refuse(path_id::fault, a, err::efault, {"07-4.sigsegv", "the mapping does not allow the access"});

@@ -3,6 +3,8 @@
 // file and live on their pins; what was promised for a place without a page goes back. Source: spec 07 §13, spec 10 §13.
 #pragma once
 
+#include <algorithm>
+
 #include "error.hpp"
 #include "hugetlb_fault.hpp"
 
@@ -127,6 +129,16 @@ int allocate_huge(physical<P>& phys, file& f, std::uint64_t offset, std::uint64_
     std::lock_guard guard(f.lock);
     if (!keep_size && f.size < offset + len) f.size = align_up(offset + len, unit);
     return 0;
+}
+
+/// pread of one byte: holes read as zero. Returns: the byte; -1, at or beyond the end.
+template <class P>
+[[nodiscard]] int read_huge(physical<P>& phys, file& f, std::uint64_t offset) {
+    std::lock_guard guard(f.lock);
+    if (offset >= f.size) return -1;
+    const auto* c = f.find(offset >> page_shift);
+    if (!c) return 0;
+    return phys.data.load(c->second.first + ((offset >> page_shift) - c->first), offset & ~page_mask);
 }
 
 /// Effects: if nobody can reach f any more, its pages and promises go. Call after the last handle is closed and

@@ -3,6 +3,8 @@
 // without letting go of the entry's lock inside a huge page. Source: spec 04 FP-HUGETLB-RANGE.
 #pragma once
 
+#include <algorithm>
+
 #include "fault.hpp"
 #include "grab.hpp"
 #include "hugetlb_entry.hpp"

@@ -3,6 +3,7 @@
 // mapping, in the pool when the page is freed. Source: spec 07 §9 B17, spec 10 §13.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "hugetlb_entry.hpp"
