@@ -51,6 +51,10 @@ template <class P>
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;
         case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);
+        case entry_kind::migration:  // a short time: whoever moves the page holds no lock that this thread has
+            for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
+            }
+            return fault_result::ok;
         case entry_kind::device_private: return device_private_fault(mm, at, e);
         case entry_kind::hwpoison: return fault_result::hwpoison;
         default: return fault_result::sigbus;
