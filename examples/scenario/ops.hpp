@@ -154,6 +154,8 @@ template <class P>
 void add_mapping_ops(op_table<P>&);
 template <class P>
 void add_release_ops(op_table<P>&);
+template <class P>
+void add_thp_ops(op_table<P>&);
 
 template <class P>
 [[nodiscard]] op_table<P> all_operations() {
@@ -171,6 +173,7 @@ template <class P>
     add_knob_ops(t);
     add_mapping_ops(t);
     add_release_ops(t);
+    add_thp_ops(t);
     return t;
 }
 

@@ -12,7 +12,7 @@ using namespace mmt;
 
 template <class P>
 struct storm {
-    static constexpr unsigned pages = 16, rounds = 60;
+    static constexpr unsigned pages = 16, rounds = 400;
     static constexpr mm::vaddr base = mm::vaddr{1} << 40;
 
     storm() {
@@ -33,7 +33,7 @@ struct storm {
     }
 
     family<P> w;
-    std::atomic<unsigned> torn{0};
+    std::atomic<unsigned> torn{0}, pinned{0};
 };
 
 template <class P>
@@ -58,6 +58,7 @@ void pin_and_store(storm<P>& s, unsigned r) {
     frame<P>* out[1] = {};
     const mm::vaddr a = s.page(2 * r);
     if (s.w.t.pin_user_pages_fast(a, 1, r % 2 == 0 ? foll::write : 0U, out) != 1) return;
+    ++s.pinned;
     const auto value = static_cast<unsigned char>(r + 10);
     if (s.w.t.store(a + 8, value) == mm::fault_result::ok && s.w.box.dma_read(out[0], 8) != value) ++s.torn;
     s.w.t.unpin_user_page(out[0]);
@@ -76,6 +77,7 @@ void protect(storm<P>& s, unsigned r) {
 BOTH_PROFILES("pins, forks, reclaim and KSM at the same time leave every count right", "[sharing-threads]") {
     storm<TestType> s;
     s.run(fork_and_exit<TestType>, page_out<TestType>, scan<TestType>, pin_and_store<TestType>, write_elsewhere<TestType>);
+    CHECK(s.pinned == storm<TestType>::rounds);
     if (!is_2019<TestType>) CHECK(s.torn == 0);
     s.w.audit();
 }

@@ -144,8 +144,16 @@ private:
         page* other = nullptr;
         item* partner = find_candidate(i, p, other);
         if (!partner) return;
+        const bool one_folio = phys_.head(p) == phys_.head(other);
         pair(i, p, *partner, other);
         phys_.drop(phys_.head(other), holder::temporary);
+        if (one_folio) split_for(p);  // each page's reference kept the other from it; the next scan merges
+    }
+    void split_for(page* p) {
+        page* head = phys_.head(p);
+        if (!head->is(pg::large) || !try_lock_page(head)) return;
+        (void)split_folio(phys_, head, p);
+        unlock_page(head);
     }
 
     /// The page looked at becomes the KSM page, and the earlier one joins it. Where that one is held by somebody,

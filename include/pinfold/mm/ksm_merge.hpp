@@ -8,6 +8,7 @@
 #include "fault.hpp"
 #include "ksm_node.hpp"
 #include "swap_cache.hpp"
+#include "thp_split.hpp"
 
 namespace pinfold::mm {
 
@@ -87,11 +88,14 @@ template <class P>
     if (page == kpage) return true;  // a child of fork shows it already
     frame<P>* head = phys.head(page);
     if (!head->is_anon() || (head->is_ksm() && head->template owner_as<ksm_node>()) || !try_lock_page(head)) return false;
-    bool whole = !head->is(pg::large);
-    if constexpr (requires { split_folio(phys, head); })
-        if (!whole) whole = split_folio(phys, head) == 0;
+    if (head->is(pg::large)) {  // the caller's reference, and the lock, go to the page
+        const bool split = split_folio(phys, head, page) == 0;
+        unlock_page(head);
+        head = page;
+        if (!split || !try_lock_page(head)) return false;
+    }
     bool merged = false;
-    if (whole) {
+    {
         const entry seen = detail::write_protect_for_ksm(mm, a, page);
         if (!seen.is_none()) {
             if (!kpage) {

@@ -86,6 +86,7 @@ struct foll_pin_2019 : profile_defaults {
     // fork and reclaim
     static constexpr bool fork_copies_untouched_anon = true;   ///< also what was only read is copied
     static constexpr bool fork_copies_pinned = false;          ///< pinned pages are shared too (HAZ-COW)
+    static constexpr bool split_maps_zeros = false;            ///< split-off pages that are all zero are replaced
     static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
 
     // Entry points
@@ -127,6 +128,7 @@ struct linux_6_12 : profile_defaults {
 
     static constexpr bool fork_copies_untouched_anon = false;
     static constexpr bool fork_copies_pinned = true;
+    static constexpr bool split_maps_zeros = true;
     static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>

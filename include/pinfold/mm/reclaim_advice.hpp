@@ -8,6 +8,7 @@
 
 #include "each_leaf.hpp"
 #include "reclaim.hpp"
+#include "thp_split.hpp"
 
 namespace pinfold::mm {
 
@@ -157,13 +158,10 @@ private:
     }
     /// Requires: a reference (holder: temporary), no page-table lock.
     [[nodiscard]] bool split_unlocked(page* head) {
-        if constexpr (requires { split_folio(phys_, head); }) {
-            if (!try_lock_page(head)) return false;
-            const bool split = split_folio(phys_, head) == 0;
-            unlock_page(head);
-            return split;
-        }
-        return false;
+        if (!try_lock_page(head)) return false;
+        const bool split = split_folio(phys_, head, head) == 0;
+        unlock_page(head);
+        return split;
     }
 
     space<P>& mm_;
