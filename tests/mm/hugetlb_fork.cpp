@@ -132,3 +132,18 @@ BOTH_PROFILES("A pin follows a huge mapping that is moved", "[hugetlb-fork]") {
     CHECK(w.stock() == stock{8, 0});
     w.audit();
 }
+
+BOTH_PROFILES("A shared huge mapping is inherited with its entries in 2019, empty in linux_6_12", "[hugetlb-fork]") {
+    huge_world<TestType> w;
+    const vaddr a = w.map_huge(1, true);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    const std::int64_t rest = w.refs(a);
+    auto& c = fork_of(w);
+    CHECK(w.letters(a) == "WDY");
+    CHECK(w.refs(a) == rest + pick<TestType>(1, 0));
+    CHECK((c.inspect(a).map == mm::entry_kind::leaf) == is_2019<TestType>);
+    REQUIRE(c.store(a, 2) == mm::fault_result::ok);
+    CHECK(w.t.load(a).value == 2);
+    CHECK(w.refs(a) == rest + 1);
+    w.audit();
+}

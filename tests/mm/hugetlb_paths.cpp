@@ -293,3 +293,39 @@ TEMPLATE_TEST_CASE("Sub-pages of a gigantic page are found by frame number where
     w.t.unpin_user_page_range_dirty_lock(w.pages[0], 4, false);
     CHECK(w.box.counters().live() == 0);
 }
+
+BOTH_PROFILES("A fast walk that loses against unmapping gives all its units back, and the pool gets the page once (DEF-03, DEF-04)",
+              "[hugetlb-paths]") {
+    path_world<TestType> w;
+    const vaddr a = w.map_huge();
+    const std::uint64_t first = GENERATE(0U, 5U);
+    const auto at = GENERATE(mm::race_point::entry_read, mm::race_point::head_resolved, mm::race_point::added,
+                             mm::race_point::head_checked);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    const auto generation = w.head_at(a)->generation;
+    auto* const head = w.head_at(a);
+    hooked::once(at, [&] { (void)w.t.munmap(a, 2_MiB); });
+    CHECK(w.pin(a + first * 4096, 500, foll::write) == -err::efault);
+    CHECK(w.stock() == stock{4, 0});
+    CHECK(head->count.raw() == 0);
+    CHECK(w.box.phys().nth(head, 5)->count.raw() == 0);
+    CHECK(head->generation == generation);
+    CHECK(w.box.counters().live() == 0);
+    w.audit();
+}
+
+TEST_CASE("2019: more pins of one page at once than the count word has are refused, not lost (DEF-18)", "[hugetlb-paths]") {
+    path_world<checked_2019> w;
+    const vaddr a = w.map_huge();
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    // A pgd entry spans 2^27 pages. The walk asks for 2^22 of them, 2^32 units: as many as none.
+    const vaddr far = 512_GiB * 3;
+    const auto slot = w.t.mm().tables.slot_in(w.t.mm().tables.root(), mm::level::pgd, far);
+    slot.slot->set(mm::entry::leaf(w.box.phys().number(w.head_at(a)), mm::entry::bit(mm::eb::writable)));
+    constexpr long n = 1L << 22;
+    CHECK(w.pin(far, n, foll::write) == -err::efault);  // and the slow path finds no mapping
+    CHECK(w.box.warn().hits(mm::warn_id::grab_batch) == 1);
+    CHECK(w.refs(a) == 1);
+    slot.slot->set({});
+    w.audit();
+}
