@@ -176,6 +176,27 @@ BOTH_PROFILES("a KSM page of one place goes to swap and comes back as an ordinar
     w.audit();
 }
 
+BOTH_PROFILES("a KSM page can be moved: all places follow, and new ones join", "[ksm]") {
+    mergeable<TestType> w;
+    const vaddr a = w.region({5, 5, 6});
+    w.scan();
+    auto& c = w.fork();
+    auto* const old = w.page_at(a);
+    REQUIRE(mm::isolate(w.box.phys(), old));
+    REQUIRE(mm::migrate_folio(w.box.phys(), old, {}) == 0);
+    auto* const now = w.page_at(a);
+    CHECK(now != old);
+    CHECK(w.page_at(a + one) == now);
+    CHECK(c.inspect(a).page.page == now);
+    CHECK(w.refs(a) == 4);
+    w.put_byte(w.t, a + 2 * one, 5);
+    w.scan();
+    w.scan();
+    w.scan();
+    CHECK(w.page_at(a + 2 * one) == now);
+    w.audit();
+}
+
 BOTH_PROFILES("a KSM page is shared by so many places only; then there is another one", "[ksm]") {
     mergeable<TestType> w;
     const std::uint64_t n = mm::ksm_daemon<TestType>::max_sharing + 10;

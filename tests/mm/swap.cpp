@@ -176,6 +176,24 @@ BOTH_PROFILES("a huge page somebody holds: not touched, for it could not be spli
     w.audit();
 }
 
+BOTH_PROFILES("a page in the swap cache can be moved, and every user of its slot finds it again", "[swap]") {
+    family<TestType> w;
+    const vaddr a = w.written(1, 5);
+    CHECK(w.page_out(a) == 0);
+    auto& c = w.fork();
+    CHECK(w.byte(c, a) == 5);
+    auto* const old = c.inspect(a).page.page;
+    REQUIRE(mm::isolate(w.box.phys(), old));
+    REQUIRE(mm::migrate_folio(w.box.phys(), old, {}) == 0);
+    auto* const now = c.inspect(a).page.page;
+    CHECK(now != old);
+    CHECK(c.inspect(a).page.refs == 2);
+    w.audit();
+    CHECK(w.byte(w.t, a) == 5);
+    CHECK(w.page_at(a) == now);
+    w.audit();
+}
+
 BOTH_PROFILES("a full swap area keeps the page where it is", "[swap]") {
     auto o = small();
     o.swap = 2 * mm::page_size;

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "error.hpp"
+#include "page_lock.hpp"
 #include "pagecache.hpp"
 #include "rmap_walk.hpp"
 #include "space.hpp"
@@ -100,6 +101,19 @@ void restore_entries(physical<P>& phys, frame<P>* walk, frame<P>* old, frame<P>*
     });
 }
 
+/// Effects: the slots of `from` are cached in `to` from now on. Requires: the page lock of `from`.
+template <class P>
+void move_swap_cache(physical<P>& phys, frame<P>* from, frame<P>* to) {
+    const std::uint64_t n = from->pages();
+    to->private_ = from->private_;
+    to->set(pg::swapcache);
+    phys.hold(to, holder::swap_cache, n);
+    phys.swap.move_cached(to->private_, n, phys.number(to));
+    from->private_ = 0;
+    from->clear(pg::swapcache);
+    phys.drop(from, holder::swap_cache, n);  // the isolation keeps it
+}
+
 }  // namespace detail
 
 /// Effects: moves an isolated folio to a fresh place; its isolation ends either way.
@@ -111,6 +125,7 @@ template <class P>
         put_back(phys, head);
         return -err::enomem;
     }
+    lock_page(head);
     bool moved = false;
     file* f = head->is_anon() ? nullptr : head->template owner_as<file>();
     if (detail::unmap_for_migration(phys, head) && folio_mapcount(head) == 0) {
@@ -131,6 +146,10 @@ template <class P>
                                       frame<P>::bit(pg::swapbacked) | frame<P>::bit(pg::mlocked) |
                                       frame<P>::bit(pg::referenced) | frame<P>::bit(pg::buffers);
             fresh->change(head->flags.load() & kept, 0);
+            if (head->is(pg::swapcache)) detail::move_swap_cache(phys, head, fresh);
+            if (head->is_ksm())
+                if (auto* node = head->template owner_as<ksm_node>())
+                    node->where.store(static_cast<std::int64_t>(phys.number(fresh).n));
             if (f) {  // the new page takes over the cache's units and the buffers
                 const std::uint64_t cached = head->pages() + (head->is(pg::buffers) ? 1U : 0U);
                 phys.hold(fresh, holder::page_cache, head->pages());
@@ -144,6 +163,7 @@ template <class P>
         }
     }
     detail::restore_entries(phys, head, head, moved ? fresh : head);
+    unlock_page(head);
     if (!moved) {
         phys.drop(fresh, holder::hand_out);
         put_back(phys, head);
