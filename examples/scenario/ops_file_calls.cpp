@@ -37,7 +37,8 @@ answer fsync(call<P>& c) {
 template <class P>
 answer pread(call<P>& c) {
     const int byte = c.world.box.pread(object(c, 0), c.number(1));
-    return byte < 0 ? done() : done(1).with("val", std::int64_t{byte});
+    if (byte < mm::end_of_file) return result_of(byte);
+    return byte == mm::end_of_file ? done() : done(1).with("val", std::int64_t{byte});
 }
 
 template <class P>
@@ -65,7 +66,7 @@ void add_file_call_ops(op_table<P>& t) {
     t.add("pwrite", &pwrite<P>);
     t.add("close", &close<P>);
 }
-template void add_file_call_ops(op_table<mm::linux_6_12>&);
-template void add_file_call_ops(op_table<mm::foll_pin_2019>&);
+template void add_file_call_ops(op_table<linux_6_12>&);
+template void add_file_call_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

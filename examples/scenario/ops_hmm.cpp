@@ -19,7 +19,10 @@ answer hmm(call<P>& c) {
     const mm::vaddr a = c.address(0);
     const std::uint64_t n = c.number(1);
     auto& device = c.world.template part<private_device<P>>().memory;
-    if (c.word(2) == "tosys") return done().with("cpages", std::int64_t{device.give_back(c.self.task->mm(), a, n)});
+    if (c.word(2) == "tosys") {
+        const long came = device.give_back(c.self.task->mm(), a, n);
+        return came < 0 ? result_of(came) : done().with("cpages", std::int64_t{came});
+    }
     if (c.word(2) != "todev") throw malformed{"pages go todev or tosys"};
     const long there = device.take_over(c.self.task->mm(), a, n);
     if (there < 0) return result_of(there);
@@ -34,7 +37,7 @@ void add_hmm_ops(op_table<P>& t) {
     t.provide("hmm");
     t.add("hmm", &hmm<P>);
 }
-template void add_hmm_ops(op_table<mm::linux_6_12>&);
-template void add_hmm_ops(op_table<mm::foll_pin_2019>&);
+template void add_hmm_ops(op_table<linux_6_12>&);
+template void add_hmm_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

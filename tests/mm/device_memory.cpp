@@ -80,6 +80,20 @@ BOTH_PROFILES("untouched memory and zero pages begin on the device as zeros", "[
     w.audit();
 }
 
+BOTH_PROFILES("a huge page goes page by page, unless somebody holds it", "[device-memory]") {
+    device_world<TestType> w;
+    auto& device = w.box.create_device_memory(device_type::private_memory, 1024 * 4096);
+    const vaddr a = w.huge();
+    for (unsigned k = 0; k < 512; ++k) REQUIRE(w.t.store(a + 4096 * k, 7) == fault_result::ok);
+    REQUIRE(w.pin(a + 4096, 1, foll::write) == 1);
+    CHECK(device.take_over(w.t.mm(), a, 512) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pmd);
+    w.unpin(1);
+    CHECK(device.take_over(w.t.mm(), a, 512) == 512);
+    CHECK(w.t.load(a + 511 * 4096).value == 7);
+    w.audit();
+}
+
 BOTH_PROFILES("a page shared by fork comes back in both address spaces", "[device-memory]") {
     to_device<TestType> w;
     REQUIRE(w.take(1) == 1);
@@ -151,6 +165,26 @@ BOTH_PROFILES("failed memory is taken from its users and never handed out again"
     CHECK(mm::memory_failure(phys, m).fate == mm::failure_fate::unused);
     CHECK(w.box.free_pages() == before - 1);
     for (int k = 0; k < 2000; ++k) CHECK(phys.number(phys.alloc({})) != m);
+}
+
+BOTH_PROFILES("one failed page of a huge page leaves the others in use", "[memory-failure]") {
+    device_world<TestType> w;
+    const vaddr a = w.huge();
+    for (unsigned k = 0; k < 512; ++k) REQUIRE(w.t.store(a + 4096 * k, 7) == fault_result::ok);
+    const auto r = mm::memory_failure(w.phys(), w.phys().number(w.page_at(a + 9 * 4096)));
+    CHECK(r.fate == mm::failure_fate::contained);
+    CHECK(w.t.load(a + 9 * 4096).fault == fault_result::hwpoison);
+    CHECK(w.t.load(a + 8 * 4096).value == 7);
+    CHECK(w.t.load(a).value == 7);
+    w.audit();
+    const vaddr b = w.huge();
+    REQUIRE(w.pin(b, 1, foll::write) == 1);  // cannot be split: it is quarantined whole, when it goes
+    const std::uint64_t free = w.box.free_pages();
+    CHECK(mm::memory_failure(w.phys(), w.phys().number(w.page_at(b + 4096))).error == -err::ebusy);
+    w.unpin(1);
+    REQUIRE(w.t.munmap(b, 2_MiB) == 0);
+    CHECK(w.box.free_pages() - free < 512);
+    w.audit();
 }
 
 BOTH_PROFILES("failed memory somebody pins is unmapped, and quarantined at the last unpin", "[memory-failure]") {

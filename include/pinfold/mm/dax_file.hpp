@@ -92,7 +92,7 @@ template <class P>
     return 0;
 }
 
-/// Returns: the byte, or -1 at and beyond the end. Holes read zero. Waits while the file is being cut.
+/// Returns: the byte, or -1 (end_of_file) at and beyond the end. Holes read zero. Waits while the file is being cut.
 template <class P>
 [[nodiscard]] int dax_read(physical<P>& phys, file& f, std::uint64_t offset) {
     std::lock_guard io(f.dax->io);

@@ -11,6 +11,7 @@
 #include "fault_anon.hpp"
 #include "migrate.hpp"
 #include "page_lock.hpp"
+#include "thp_split.hpp"
 
 namespace pinfold::mm {
 
@@ -67,23 +68,27 @@ public:
     [[nodiscard]] bool owns(const page* p) const noexcept { return device_ && device_->holds(phys_.number(p)); }
 
     /// Effects: what is anonymous, or untouched, in n pages from `a` goes to the device, page by page; a page that is
-    /// pinned or that anybody else holds stays. Returns: pages that are on the device now, or -EINVAL: no mapping.
+    /// pinned or that anybody else holds stays; a huge page is split first. Returns: pages that are on the device
+    /// now, or -EINVAL: no mapping, or of a kind whose pages never move.
     [[nodiscard]] long take_over(space<P>& mm, vaddr a, std::uint64_t n) {
         std::shared_lock lock(mm.mmap_lock);
         phys_.lru_drain_all();
         long there = 0;
         for (std::uint64_t k = 0; k < n; ++k, a += page_size) {
             vma* v = mm.find(a);
-            if (!v || !v->has(vm::read)) return -err::einval;
+            if (!v || !may_move(*v)) return -err::einval;
+            split_huge(mm, a);
             if (move_in(mm, *v, a)) ++there;
         }
         return there;
     }
-    /// Effects: brings back what is on the device in n pages from `a`. Returns: how many came.
+    /// Effects: brings back what is on the device in n pages from `a`. Returns: how many came, or -EINVAL as above.
     [[nodiscard]] long give_back(space<P>& mm, vaddr a, std::uint64_t n) {
         std::shared_lock lock(mm.mmap_lock);
         long came = 0;
         for (std::uint64_t k = 0; k < n; ++k, a += page_size) {
+            const vma* v = mm.find(a);
+            if (!v || !may_move(*v)) return -err::einval;
             page* p = hold_mapped(mm, a);
             if (!p) continue;
             if (owns(p) && to_ram(p, 1) == 0) ++came;
@@ -104,6 +109,28 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool may_move(const vma& v) noexcept {
+        return v.has(vm::read) && !v.is_hugetlb() && !v.is_dax() && !v.has(vm::io | vm::pfnmap | vm::mixedmap);
+    }
+    void split_huge(space<P>& mm, vaddr a) {
+        const auto at = mm.tables.find(a, level::pmd);
+        if (!at.reached(level::pmd)) return;
+        page* head = nullptr;
+        {
+            word_guard lock(at.lock());
+            const entry e = at.slot->read();
+            if (!e.is_leaf() || !splits_to_ptes(mm, e)) return;
+            head = phys_.head(phys_.at(e.number()));
+            if (phys_.is_huge_zero(head)) return split_pmd_locked(mm, at, align_down(a, pmd_size));
+            phys_.hold(head, holder::temporary);
+        }
+        if (try_lock_page(head)) {
+            (void)split_folio(phys_, head, head);
+            unlock_page(head);
+        }
+        phys_.drop(head, holder::temporary);
+    }
+
     /// Returns: the page an entry of `a` shows, with a reference (holder: temporary), or null.
     [[nodiscard]] page* hold_mapped(space<P>& mm, vaddr a) {
         const auto at = mm.tables.find(a, level::pte);

@@ -29,16 +29,19 @@ template <class P>
 /// fsync and msync(MS_SYNC): what was written is on record, entries are clean. Pages [first, last).
 template <class P>
 int sync_file(physical<P>& phys, file& f, std::uint64_t first = 0, std::uint64_t last = ~std::uint64_t{0}) {
+    if (f.kind == file_kind::ext4) return -err::eopnotsupp;
     if (f.kind == file_kind::fsdax) dax_sync(phys, f, first, last);
-    return 0;
+    return 0;  // memory has nothing behind it to be written to
 }
 
-/// pread of one byte. Returns: the byte; -1, at or beyond the end.
+inline constexpr int end_of_file = -1;
+
+/// pread of one byte. Returns: the byte; end_of_file; or a negative errno below that.
 template <class P>
 [[nodiscard]] int read_file(physical<P>& phys, file& f, std::uint64_t offset) {
     if (f.kind == file_kind::fsdax) return dax_read(phys, f, offset);
     if (f.is_hugetlb()) return read_huge(phys, f, offset);
-    return -1;
+    return -err::eopnotsupp;
 }
 
 /// pwrite of one byte.

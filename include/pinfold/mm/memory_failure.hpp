@@ -7,27 +7,12 @@
 #include <vector>
 
 #include "dax.hpp"
+#include "hugetlb_failure.hpp"
 #include "migrate.hpp"
 #include "page_lock.hpp"
+#include "thp_split.hpp"
 
 namespace pinfold::mm {
-
-enum class failure_fate : unsigned char {
-    known,             ///< it had failed before
-    unused,            ///< it was free; the buddy will not hand it out
-    contained,         ///< unmapped, and nobody holds it
-    still_referenced,  ///< unmapped; `holders` others hold it: it stays where it is until they let go
-    ignored,           ///< nothing could be done; `error` says why
-};
-
-template <class P>
-struct failure_report {
-    failure_fate fate = failure_fate::ignored;
-    int error = 0;                     ///< negative errno
-    std::int64_t holders = 0;
-    bool data_lost = false;            ///< the only copy of something
-    std::vector<space<P>*> users{};    ///< address spaces that lost an entry: their next access is a SIGBUS
-};
 
 namespace detail {
 
@@ -88,14 +73,27 @@ template <class P>
         return detail::fail_device_page(phys, page);
     phys.lru_drain_all();
     if (page->is(pg::hwpoison)) return {failure_fate::known, -err::ehwpoison};
+    if (phys.hugetlb.withdraw(n)) return {failure_fate::unused, 0};
     if (phys.zone_of(n).take_off(n)) {
         page->set(pg::hwpoison);
         return {failure_fate::unused, 0};
     }
     frame<P>* head = phys.head(page);
-    if (head->is(pg::hugetlb) || head->is(pg::table) || head->is(pg::reserved) || !physical<P>::ops::try_get(head))
+    if (head->is(pg::hugetlb)) return fail_huge_page(phys, page);
+    if (head->is(pg::table) || head->is(pg::reserved) || !physical<P>::ops::try_get(head))
         return {failure_fate::ignored, -err::ebusy};
     phys.note(head, holder::temporary, 1);
+    if (head->is(pg::large) && try_lock_page(head)) {  // one page of it failed: the others go on by themselves
+        const bool split = split_folio(phys, head, head) == 0;
+        unlock_page(head);
+        if (split && page != head) {
+            const bool held = static_cast<bool>(physical<P>::ops::try_get(page));
+            if (held) phys.note(page, holder::temporary, 1);
+            phys.drop(head, holder::temporary);
+            if (!held) return memory_failure(phys, n);  // it was not mapped any more: free now
+            head = page;
+        }
+    }
     if (page->set(pg::hwpoison) || head->is(pg::large) || !head->is(pg::lru)) {
         const bool whole = head->is(pg::large);  // a folio that is not split is quarantined as one, when it is freed
         if (whole) head->set(pg::hwpoison);
