@@ -2,6 +2,7 @@
 // For a person: which paths a call took, why it was refused, and every count that a line changed.
 #pragma once
 
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -41,11 +42,9 @@ private:
         const char* kind = "";
         std::int64_t refs = 0, pins = -1;  ///< pins: -1, not counted apart
         std::int32_t maps = 0;
+        std::string holders;               ///< who has the references
 
-        friend bool operator==(const counts& a, const counts& b) {
-            return a.generation == b.generation && a.order == b.order && a.refs == b.refs && a.pins == b.pins &&
-                   a.maps == b.maps;
-        }
+        friend bool operator==(const counts&, const counts&) = default;
     };
     using picture = std::map<std::uint64_t, counts>;
 
@@ -55,11 +54,22 @@ private:
         phys.each_frame([&](mm::frame<P>* p) {
             if (p->is_tail() || p->is(mm::pg::buddy) || p->is(mm::pg::table) || mm::physical<P>::ops::raw(p) == 0) return;
             const auto s = mm::state_of(phys, p);
-            seen[s.number.n] = {s.generation, s.order, name_of(s.kind), s.refs, s.pins.value_or(-1), s.folio_mapcount};
+            seen[s.number.n] = {s.generation, s.order, name_of(s.kind), s.refs, s.pins.value_or(-1), s.folio_mapcount,
+                                holders_of(s.number)};
         });
         return seen;
     }
 
+    std::string holders_of(mm::pfn n) {
+        constexpr const char* names[] = {"new owner", "mapping", "page cache", "swap cache", "buffers",  "LRU batch",
+                                         "isolation", "get",     "pin",        "device",     "temporary"};
+        static_assert(std::size(names) == static_cast<std::size_t>(mm::holder::count_));
+        const auto held = world_.box.phys().ledger.of(n);
+        std::string s;
+        for (std::size_t i = 0; i < std::size(names); ++i)
+            if (held.by[i] != 0) s += (s.empty() ? "" : ", ") + std::to_string(held.by[i]) + " " + names[i];
+        return s;
+    }
     [[nodiscard]] std::string name(std::uint64_t frame, const counts& c) const {
         std::string s = "page ";
         if (const auto id = world_.ids.find(frame, c.generation)) s += std::to_string(*id);
@@ -73,7 +83,8 @@ private:
     [[nodiscard]] std::string text(std::uint64_t frame, const counts& was, const counts& is) const {
         std::string s = name(frame, is) + ":" + change("ref", was.refs, is.refs);
         if (is.pins >= 0) s += change("pins", was.pins, is.pins);
-        return s + change("mappings", was.maps, is.maps);
+        s += change("mappings", was.maps, is.maps);
+        return is.holders.empty() ? s : s + " (" + is.holders + ")";
     }
 
     [[nodiscard]] std::string path(const mm::trace_event& e) const {

@@ -6,10 +6,9 @@
 #include <iostream>
 #include <sstream>
 
-#include <pinfold/mm/profile.hpp>
-
 #include "options.hpp"
 #include "player.hpp"
+#include "profiles.hpp"
 
 namespace {
 
@@ -19,7 +18,7 @@ using namespace scenario;
 /// Prints answers, or writes them to the file they belong to; remarks are for the terminal in both cases.
 class writer final : public audience {
 public:
-    writer(const options& o, const program& p) : reasons_(o.explain) {
+    writer(const options& o, const program& p) : reasons_(o.explain), audits_(o.audit) {
         if (o.out.empty()) return;
         const fs::path path = (o.out / p.name).concat(".jsonl");
         fs::create_directories(path.parent_path());
@@ -34,12 +33,19 @@ public:
         std::cerr << p.file << ':' << at.number << ": " << why << '\n';
         ++mistakes;
     }
+    void broken(const program& p, std::size_t line, const std::string& what) override {
+        std::cout.flush();
+        std::cerr << p.file << ':' << line << ": " << what << '\n';
+        ++faults;
+    }
     [[nodiscard]] bool wants_reasons() const override { return reasons_; }
+    [[nodiscard]] bool wants_audit() const override { return audits_; }
 
-    unsigned mistakes = 0;
+    unsigned mistakes = 0;  ///< of the scenario
+    unsigned faults = 0;    ///< of the MM
 
 private:
-    bool reasons_;
+    bool reasons_, audits_;
     std::ofstream file_;
 };
 
@@ -61,13 +67,12 @@ program read(const fs::path& path) {
     return parse(path.string(), (whole.parent_path().filename() / whole.stem()).string(), text.str());
 }
 
-/// Returns: how many lines were wrong.
-unsigned play_file(const options& o, const fs::path& path) {
+[[nodiscard]] writer play_file(const options& o, const fs::path& path) {
     const program p = read(path);
     writer w(o, p);
-    if (o.profile == pinfold::mm::foll_pin_2019::name) play<pinfold::mm::foll_pin_2019>(p, w);
-    else play<pinfold::mm::linux_6_12>(p, w);
-    return w.mistakes;
+    if (o.profile == foll_pin_2019::name) play<foll_pin_2019>(p, w);
+    else play<linux_6_12>(p, w);
+    return w;
 }
 
 }  // namespace
@@ -76,10 +81,14 @@ int main(int argc, char** argv) {
     options o;
     if (const parsed p = parse_options(argc, argv, o); !p.go) return p.status;
     try {
-        unsigned mistakes = 0;
+        unsigned mistakes = 0, faults = 0;
         for (const fs::path& input : o.inputs)
-            for (const fs::path& path : scenarios_in(input)) mistakes += play_file(o, path);
-        return mistakes == 0 ? 0 : 2;
+            for (const fs::path& path : scenarios_in(input)) {
+                const writer w = play_file(o, path);
+                mistakes += w.mistakes;
+                faults += w.faults;
+            }
+        return faults != 0 ? 4 : mistakes != 0 ? 2 : 0;
     } catch (const std::exception& e) {
         std::cout.flush();
         std::cerr << "scenario: " << e.what() << '\n';

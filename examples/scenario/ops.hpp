@@ -16,7 +16,7 @@
 //   * A new kind of file: table.add_file_kind("dax", {&create, &map}); what `require` asks for: table.provide("dax").
 //   * State of a family lives in a class derived from family_part, had by c.world.template part<T>(). Its clean_up()
 //     gives back at the end of the scenario whatever still holds a page.
-//   * Instantiate add_*_ops for both profiles at the end of the file. Where a profile lacks a call, ask
+//   * Instantiate add_*_ops for both profiles (profiles.hpp) at the end of the file. Where a profile lacks a call, ask
 //     `if constexpr (requires { … })` and answer EOPNOTSUPP.
 // An operation that nobody has added answers ENOSYS.
 #pragma once

@@ -35,7 +35,7 @@ void add_dax_ops(op_table<P>& t) {
     t.add_file_kind("dax", {&create_dax<P>});
     t.add_file_kind("devdax", {&open_device<P>});
 }
-template void add_dax_ops(op_table<mm::linux_6_12>&);
-template void add_dax_ops(op_table<mm::foll_pin_2019>&);
+template void add_dax_ops(op_table<linux_6_12>&);
+template void add_dax_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

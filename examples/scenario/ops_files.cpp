@@ -86,7 +86,7 @@ void add_file_ops(op_table<P>& t) {
     t.add_file_kind("pfnio", {&open_driver<P>, &map_pages<P, true>});
     t.add_file_kind("devzero", {&open_driver<P>, &map_zeros<P>});
 }
-template void add_file_ops(op_table<mm::linux_6_12>&);
-template void add_file_ops(op_table<mm::foll_pin_2019>&);
+template void add_file_ops(op_table<linux_6_12>&);
+template void add_file_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

@@ -40,7 +40,7 @@ void add_fork_ops(op_table<P>& t) {
     t.add("mremap", &mremap<P>);
     t.add("ksmrun", &ksmrun<P>);
 }
-template void add_fork_ops(op_table<mm::linux_6_12>&);
-template void add_fork_ops(op_table<mm::foll_pin_2019>&);
+template void add_fork_ops(op_table<linux_6_12>&);
+template void add_fork_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

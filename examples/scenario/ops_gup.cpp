@@ -126,7 +126,7 @@ void add_gup_ops(op_table<P>& t) {
     t.add("pin", &run_gup<P, true>);
     t.add("get", &run_gup<P, false>);
 }
-template void add_gup_ops(op_table<mm::linux_6_12>&);
-template void add_gup_ops(op_table<mm::foll_pin_2019>&);
+template void add_gup_ops(op_table<linux_6_12>&);
+template void add_gup_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

@@ -72,7 +72,7 @@ void add_hugetlb_ops(op_table<P>& t) {
     t.add_file_kind("huge2m", {&create_huge<P, mm::pmd_order>});
     t.add_file_kind("huge1g", {&create_huge<P, mm::pud_order>});
 }
-template void add_hugetlb_ops(op_table<mm::linux_6_12>&);
-template void add_hugetlb_ops(op_table<mm::foll_pin_2019>&);
+template void add_hugetlb_ops(op_table<linux_6_12>&);
+template void add_hugetlb_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

@@ -53,7 +53,7 @@ void add_inspect_ops(op_table<P>& t) {
     t.add("vmstat", &vmstat<P>);
     t.add("mmstat", &mmstat<P>);
 }
-template void add_inspect_ops(op_table<mm::linux_6_12>&);
-template void add_inspect_ops(op_table<mm::foll_pin_2019>&);
+template void add_inspect_ops(op_table<linux_6_12>&);
+template void add_inspect_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

@@ -34,7 +34,7 @@ void add_iouring_ops(op_table<P>& t) {
     t.add("iobuf", &iobuf<P>);
     t.add("iobuf_unreg", &iobuf_unreg<P>);
 }
-template void add_iouring_ops(op_table<mm::linux_6_12>&);
-template void add_iouring_ops(op_table<mm::foll_pin_2019>&);
+template void add_iouring_ops(op_table<linux_6_12>&);
+template void add_iouring_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

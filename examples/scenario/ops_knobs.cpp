@@ -32,7 +32,7 @@ void add_knob_ops(op_table<P>& t) {
     t.add("thp", &thp<P>);
     t.add("thpzero", &thpzero<P>);
 }
-template void add_knob_ops(op_table<mm::linux_6_12>&);
-template void add_knob_ops(op_table<mm::foll_pin_2019>&);
+template void add_knob_ops(op_table<linux_6_12>&);
+template void add_knob_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

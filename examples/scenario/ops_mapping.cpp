@@ -132,7 +132,7 @@ void add_mapping_ops(op_table<P>& t) {
     t.add("store", &store<P>);
     t.add("load", &load<P>);
 }
-template void add_mapping_ops(op_table<mm::linux_6_12>&);
-template void add_mapping_ops(op_table<mm::foll_pin_2019>&);
+template void add_mapping_ops(op_table<linux_6_12>&);
+template void add_mapping_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

@@ -121,7 +121,7 @@ void add_release_ops(op_table<P>& t) {
     t.add("dma_write", &dma_write<P>);
     t.add("dma_read", &dma_read<P>);
 }
-template void add_release_ops(op_table<mm::linux_6_12>&);
-template void add_release_ops(op_table<mm::foll_pin_2019>&);
+template void add_release_ops(op_table<linux_6_12>&);
+template void add_release_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

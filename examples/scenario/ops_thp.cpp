@@ -19,7 +19,7 @@ template <class P>
 void add_thp_ops(op_table<P>& t) {
     t.add("split", &split<P>);
 }
-template void add_thp_ops(op_table<mm::linux_6_12>&);
-template void add_thp_ops(op_table<mm::foll_pin_2019>&);
+template void add_thp_ops(op_table<linux_6_12>&);
+template void add_thp_ops(op_table<foll_pin_2019>&);
 
 }  // namespace scenario

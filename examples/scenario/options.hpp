@@ -10,6 +10,7 @@ namespace scenario {
 struct options {
     std::string profile = "linux_6_12";
     bool explain = false;
+    bool audit = false;
     std::filesystem::path out;                  ///< empty: answers go to standard output
     std::vector<std::filesystem::path> inputs;  ///< files, or directories of them
 };

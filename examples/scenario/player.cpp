@@ -12,6 +12,7 @@
 #include "explain.hpp"
 #include "ops.hpp"
 #include "printer.hpp"
+#include "profiles.hpp"
 
 namespace scenario {
 
@@ -85,7 +86,7 @@ private:
         const operation* op = find_operation(s.op);
         meters_.show(a, op && op->counts_pins);
         print(s.actor, s.async ? s.op + "&" : s.op, s.text, a);
-        if (explain_) explain_->tell(to_);
+        look_back(s.number);
         return !ended_;
     }
 
@@ -172,6 +173,13 @@ private:
         if (a.task) a.task->set_fatal_signal(false);
     }
 
+    /// Effects: tells about the line just played what was asked for.
+    void look_back(std::size_t line) {
+        if (explain_) explain_->tell(to_);
+        if (to_.wants_audit())
+            for (const std::string& what : mm::audit(world_.box)) to_.broken(program_, line, what);
+    }
+
     // ---- the end -----------------------------------------------------------------------------------------
     void end() {
         answer a = done().with("held", world_.box.counters().live());
@@ -190,7 +198,7 @@ private:
         world_.box.phys().lru_drain_all();
         a = std::move(a).with("zero_ref", world_.zero_refs());
         print("main", "end", "end", a);
-        if (explain_) explain_->tell(to_);
+        look_back(0);
     }
     void drop(handle<mm::frame<P>>& h) {
         for (auto* p : h.pages) {
@@ -235,7 +243,7 @@ void play(const program& p, audience& to) {
     player<P>(p, to).play();
     (void)pinfold::set_violation_handler(before);
 }
-template void play<mm::linux_6_12>(const program&, audience&);
-template void play<mm::foll_pin_2019>(const program&, audience&);
+template void play<linux_6_12>(const program&, audience&);
+template void play<foll_pin_2019>(const program&, audience&);
 
 }  // namespace scenario

@@ -17,6 +17,7 @@
 #include "identities.hpp"
 #include "machine_room.hpp"
 #include "names.hpp"
+#include "profiles.hpp"
 
 namespace scenario {
 

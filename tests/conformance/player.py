@@ -94,7 +94,7 @@ main: vmstat
     def test_explanations_name_path_counts_and_the_rule_that_refused(self):
         run = play("mmap A 1P\ntouch A 1P w\npin P A 1 flags=write\nmprotect A 1P none\npin Q A 1 api=slow\n", "--explain")
         told = [line for line in run.stdout.splitlines() if line.startswith("#")]
-        for wanted in ("path  PTE/F at A (pte): 1 page, 1024 units", "count page 0 (anon): ref 2 -> 1026 mappings 1",
+        for wanted in ("path  PTE/F at A (pte): 1 page, 1024 units", "count page 0 (anon): ref 2 -> 1026 mappings 1 (1 mapping, 1 LRU batch, 1 pin)",
                        "why   VMA check at A: EFAULT, the mapping is not readable", "remedy: map or mprotect it readable"):
             self.assertTrue(any(wanted in line for line in told), f"{wanted}\nin\n{run.stdout}")
         self.assertTrue(all("#" not in s["line"] for s in steps(run)))
