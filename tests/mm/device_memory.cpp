@@ -227,6 +227,13 @@ ALL_DEVICE_RULES("failed device memory: DAX pages are unmapped, private and peer
     CHECK(w.t.load(a + 4096).value == 2);
     w.unpin(1);
     CHECK(mm::memory_failure(w.phys(), n).fate == mm::failure_fate::known);
+    const vaddr d = w.map_file(w.box.create_device_file(4_MiB));
+    REQUIRE(w.t.touch(d, true) == fault_result::ok);
+    REQUIRE(w.t.touch(d + 2_MiB, true) == fault_result::ok);
+    r = mm::memory_failure(w.phys(), w.phys().number(w.page_at(d + 5 * 4096)));
+    CHECK(r.users.size() == 1);
+    CHECK(w.t.load(d).fault == fault_result::hwpoison);
+    CHECK(w.t.inspect(d + 2_MiB).at == mm::level::pmd);
     auto& device = w.box.create_device_memory(device_type::private_memory, 16 * 4096);
     r = mm::memory_failure(w.phys(), device.device()->first);
     CHECK(r.error == -err::enxio);

@@ -71,7 +71,23 @@ private:
         const place at = mm_.tables.reach(a_, l);
         if (!at.slot) return fault_result::oom;
         if (at.at != l) return fault_result::ok;
+        if (!claim(index, span >> page_shift)) return fault_result::hwpoison;
         return install(at, node_.device_first + index, v_.has(vm::write));
+    }
+
+    /// Effects: the pages of the unit know their file, so that a failed one can be unmapped. Returns: whether none
+    /// of them has failed.
+    [[nodiscard]] bool claim(std::uint64_t index, std::uint64_t n) {
+        const std::lock_guard tree(f_.lock);
+        bool sound = true;
+        for (std::uint64_t k = 0; k < n; ++k) {
+            frame<P>* page = phys_.at(node_.device_first + index + k);
+            sound = sound && !page->is(pg::hwpoison);
+            if (page->is_tail() || page->mapping.load() != 0) continue;
+            page->index = index + k;
+            page->set_owner(&f_, owner::none_or_file);
+        }
+        return sound;
     }
 
     // ---- files ----------------------------------------------------------------------------------------------
