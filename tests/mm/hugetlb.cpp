@@ -288,3 +288,49 @@ BOTH_PROFILES("mprotect of huge pages: shared ones become writable again, privat
     CHECK(w.page_at(a) == before);
     w.audit();
 }
+
+BOTH_PROFILES("Failed memory in a huge page is taken from everybody, and the rest of the page is free again", "[hugetlb]") {
+    huge_world<TestType> w(3);
+    const bool shared = GENERATE(false, true);
+    mm::file& f = w.box.create_huge_file(2_MiB, mm::pmd_order);
+    const vaddr a = shared ? w.map(2_MiB, {.shared = true, .source = &f}) : w.map_huge();
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.pin(a + 7 * 4096, 1, foll::write) == 1);
+    auto* const head = w.head_at(a);
+    const mm::pfn n = w.box.phys().number(head) + 9;
+    auto& phys = w.box.phys();
+
+    const auto report = mm::memory_failure(phys, n);
+    CHECK(report.fate == mm::failure_fate::still_referenced);
+    CHECK(report.holders == pins<TestType>(1));
+    CHECK(report.users.size() == 1);
+    CHECK(mm::memory_failure(phys, n).fate == mm::failure_fate::known);
+    CHECK(w.t.load(a).fault != mm::fault_result::ok);
+    std::vector<frame<TestType>*> pages(1);
+    CHECK(w.t.get_user_pages(a, 1, 0, pages) == -err::efault);
+    CHECK(w.t.get_user_pages(a, 1, foll::hwpoison, pages) == -err::ehwpoison);
+    w.audit();
+
+    REQUIRE(w.t.munmap(a, 2_MiB) == 0);
+    w.unpin(1);
+    w.box.close(f);
+    CHECK(w.pool().state().pages == 2);
+    CHECK(w.pool().state().free == 2);
+    CHECK(phys.at(n)->is(mm::pg::hwpoison));
+    CHECK_FALSE(phys.at(n)->is(mm::pg::buddy));
+    w.audit();
+}
+
+BOTH_PROFILES("Failed memory in a free huge page leaves the pool one page smaller", "[hugetlb]") {
+    huge_world<TestType> w(1);
+    const vaddr a = w.map_huge();
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    const mm::pfn n = w.box.phys().number(w.head_at(a)) + 3;
+    REQUIRE(w.t.munmap(a, 2_MiB) == 0);
+    const auto before = w.box.free_pages();
+    CHECK(mm::memory_failure(w.box.phys(), n).fate == mm::failure_fate::unused);
+    CHECK(w.pool().state().pages == 0);
+    CHECK(w.box.free_pages() >= before + 511);
+    CHECK(w.t.mmap(2_MiB, {.huge_order = mm::pmd_order}).error == -err::enomem);
+    w.audit();
+}

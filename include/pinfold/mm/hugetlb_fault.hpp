@@ -107,7 +107,7 @@ template <class P>
     const vaddr base = align_down(a, page_size << v.huge_order);
     const huge_place at = reach_huge(mm, base, v.huge_order);
     if (!at.slot) return fault_result::oom;
-    std::lock_guard place(mm.phys.hugetlb.fault_mutex(v.source, huge_index(v, base)));
+    std::unique_lock place(mm.phys.hugetlb.fault_mutex(v.source, huge_index(v, base)));
     const entry e = at.slot->read();
     switch (e.kind()) {
         case entry_kind::none: return detail::missing_huge_fault(mm, v, base, flags, at);
@@ -116,7 +116,11 @@ template <class P>
                 return wp_huge_page(mm, v, base, flags, at, e);
             return fault_result::ok;
         case entry_kind::hwpoison: return fault_result::hwpoison;
-        case entry_kind::migration: return fault_result::ok;  // the move is on its way; the caller looks again
+        case entry_kind::migration:  // a short time: whoever moves the page holds no lock that this thread has
+            place.unlock();
+            for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
+            }
+            return fault_result::ok;
         default: return fault_result::sigbus;
     }
 }

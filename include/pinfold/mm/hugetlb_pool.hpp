@@ -124,17 +124,38 @@ public:
         head->mapping.store(0);
         head->index = 0;
         constexpr std::int64_t gone = page::bit(pg::restore_reserve) | page::bit(pg::exclusive) |
-                                      page::bit(pg::referenced) | page::bit(pg::uptodate) | page::bit(pg::hwpoison);
+                                      page::bit(pg::referenced) | page::bit(pg::uptodate);
         head->change(0, gone);  // the dirty mark stays (spec 10 §3)
         std::lock_guard guard(lock_);
         if (promised) ++reserved_;
-        if (surplus_ > 0) {
+        if (head->is(pg::hwpoison)) {  // never handed out again; what has not failed in it is free
+            if (surplus_ > 0) --surplus_;
+            --pages_;
+            dissolve(head);
+        } else if (surplus_ > 0) {
             --surplus_;
             --pages_;
             dissolve(head);
         } else {
             free_.push_back(head);
         }
+    }
+
+    /// Effects: if frame n is part of a page that is free here, that page leaves the pool and all its frames but n are
+    /// free memory. Returns: whether it was.
+    bool withdraw(pfn n) {
+        std::lock_guard guard(lock_);
+        const auto it = std::find_if(free_.begin(), free_.end(), [&](page* head) {
+            const pfn first = phys_.number(head);
+            return n >= first && n < first + (std::uint64_t{1} << order_);
+        });
+        if (it == free_.end()) return false;
+        page* head = *it;
+        free_.erase(it);
+        --pages_;
+        phys_.at(n)->set(pg::hwpoison);
+        dissolve(head);
+        return true;
     }
 
 private:
@@ -165,6 +186,9 @@ private:
                           (head->flags.load() & page::bit(pg::written)));
     }
     void dissolve(page* head) {
+        std::vector<pfn> failed;
+        for (std::uint64_t k = 0; k < (std::uint64_t{1} << order_); ++k)
+            if (page* t = phys_.nth(head, k); t->is(pg::hwpoison)) failed.push_back(phys_.number(t));
         if (head->is(pg::hugetlb)) {
             constexpr std::int64_t kept = page::bit(pg::written);
             for (std::uint64_t k = 0; k < (std::uint64_t{1} << order_); ++k) {
@@ -174,6 +198,8 @@ private:
             }
         }
         phys_.give_block(head, order_);
+        for (const pfn n : failed)
+            if (phys_.zone_of(n).take_off(n)) phys_.at(n)->set(pg::hwpoison);
     }
 
     Phys& phys_;
@@ -205,6 +231,12 @@ public:
         return nullptr;
     }
     void give(page* head) { of(head->order())->give(head); }
+    /// Returns: whether frame n was free in one of the pools; see hugetlb_pool::withdraw.
+    bool withdraw(pfn n) {
+        for (auto& p : pools_)
+            if (p->withdraw(n)) return true;
+        return false;
+    }
 
     /// Held during a fault at huge page `index` of `f`: two faults never take two pages for one place.
     [[nodiscard]] std::mutex& fault_mutex(const void* f, std::uint64_t index) noexcept {
