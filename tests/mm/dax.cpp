@@ -182,6 +182,8 @@ ALL_DEVICE_RULES("every change that takes pages away waits; allocating does not"
     CHECK(pinned([&] { return w.box.fallocate(f, file_change::collapse, 4096, 4096); }) == 0);
     CHECK(f.size == 7 * 4096);
     CHECK(w.t.load(a + 4096).value == 3);
+    CHECK(pinned([&] { return w.t.madvise(a + 5 * 4096, 4096, mm::advice::remove); }) == 0);
+    CHECK(w.t.load(a + 5 * 4096).value == 0);
     CHECK(w.t.load(a + 6 * 4096).value == 8);
     CHECK(w.box.fallocate(f, file_change::collapse, 100, 4096) == -err::einval);
     REQUIRE(w.pin(a, 1, foll::write) == 1);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <shared_mutex>
 
+#include "advise_remove.hpp"
 #include "ksm_merge.hpp"
 #include "populate.hpp"
 #include "reclaim_advice.hpp"
@@ -13,7 +14,7 @@
 namespace pinfold::mm {
 
 enum class advice : unsigned char { hugepage, nohugepage, dontneed, free, cold, pageout, populate_read, populate_write,
-                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork };
+                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove };
 
 namespace detail {
 
@@ -100,6 +101,7 @@ template <class P>
     if ((a & ~page_mask) != 0 || a + len < a) return -err::einval;
     if (what == advice::populate_read || what == advice::populate_write)
         return populate(mm, a, a + len, what == advice::populate_write ? foll::write : 0);
+    if (what == advice::remove) return remove_from_files(mm, a, a + len);
     if (detail::keeps_vmas(what)) {
         std::shared_lock lock(mm.mmap_lock);
         return detail::advise_each(mm, a, a + len, what);
