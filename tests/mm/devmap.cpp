@@ -106,6 +106,19 @@ ALL_DEVICE_RULES("the release that makes a DAX page idle is seen once, in whiche
     w.audit();
 }
 
+ALL_DEVICE_RULES("releases are watched only while a managed device exists", "[devmap]") {
+    using devices = typename mm::frame_policy<TestType>::managed_devices;
+    CHECK_FALSE(devices::on());
+    {
+        device_world<TestType> w;
+        (void)w.box.create_device_file(2_MiB);
+        CHECK_FALSE(devices::on());  // nobody waits for pages of a whole device
+        (void)w.dax_file(1);
+        CHECK(devices::on() == (idle<TestType>(mm::device_type::fsdax) == 1));
+    }
+    CHECK_FALSE(devices::on());
+}
+
 ALL_DEVICE_RULES("pages of a whole device idle silently: nobody is told", "[devmap]") {
     device_world<TestType> w;
     int told = 0;

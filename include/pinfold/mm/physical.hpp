@@ -114,7 +114,12 @@ public:
     }
     physical(const physical&) = delete;
     physical& operator=(const physical&) = delete;
-    ~physical() { machines()[machine_] = nullptr; }
+    ~physical() {
+        pagemaps.each([](const dev_pagemap<P>& m) {  // devices that were never removed
+            if (!m.is_gone() && P::devices::is_managed(m.type)) frame_policy<P>::managed_devices::device_removed();
+        });
+        machines()[machine_] = nullptr;
+    }
 
     // ---- frames ------------------------------------------------------------------------------------------
     [[nodiscard]] page* at(pfn n) const noexcept { return map.at(n); }
