@@ -28,6 +28,21 @@ namespace {
 
 constexpr u64 spare_pages = u64{1} << 18;  ///< for probes, tables and what the page cache keeps
 
+/// Returns: how many pages --fault-all has in memory at once, on top of those present: one region after the other.
+u64 most_to_fault(const process& p) {
+    constexpr u64 too_many = u64{1} << 24;  // 64 GiB, for which the model takes more than 1 GiB
+    u64 most = 0;
+    for (const auto& r : p.regions) {
+        const auto absent = r.read || r.write ? r.pages_in(presence::absent) : 0;
+        if (absent > too_many)
+            throw problem("--fault-all would fault in " + human_bytes(absent * page_size) + " of the region at " +
+                          hex(r.begin) + " (" + r.title() +
+                          "); more than 64 GiB are not tried: leave --fault-all out, absent pages are probed then");
+        most = std::max(most, absent);
+    }
+    return most;
+}
+
 report examine(const options& o) {
     process p;
     {
@@ -40,10 +55,7 @@ report examine(const options& o) {
             p.notes.insert(p.notes.end(), demo->notes().begin(), demo->notes().end());
         }
     }
-    u64 largest = 0;
-    for (const auto& r : p.regions)
-        largest = std::max(largest, r.pages());
-    const auto needed = p.present_pages() + (o.fault_all ? largest : 0) + spare_pages;
+    const auto needed = p.present_pages() + (o.fault_all ? most_to_fault(p) : 0) + spare_pages;
     const auto machine = make_model(o.profile, p, needed);
     progress_bar bar("asking");
     auto result = ask(std::move(p), *machine, o.fault_all, std::ref(bar));
