@@ -60,7 +60,7 @@ private:
             const vaddr a = region(r) + rng() % 1536 * 4096;
             const auto n = static_cast<long>(1 + rng() % 700);
             long got = 0;
-            switch (rng() % 10) {
+            switch (rng() % 12) {
                 case 0: (void)t_.touch(a, true); break;
                 case 1: (void)t_.touch(a, false); break;
                 case 2: (void)t_.madvise(mm::align_down(a, 2_MiB), 2_MiB, mm::advice::dontneed); break;
@@ -77,10 +77,25 @@ private:
                     if (rng() % 2 == 0) (void)box_.fallocate(*file_, mm::file_change::punch, 2_MiB, 2_MiB);
                     else if (box_.truncate(*file_, 4_MiB) == 0) (void)box_.truncate(*file_, 6_MiB);
                     break;
+                case 8: pin_folios(); break;
+                case 9: {
+                    mm::io_buffer<P> buffer(box_.phys());
+                    (void)buffer.register_buffer(t_, a, static_cast<std::uint64_t>(n) << mm::page_shift);
+                    break;
+                }
                 case 7: got = t_.pin_user_pages(a, static_cast<std::uint64_t>(n), rng() % 2 == 0 ? foll::write : 0U, pages); break;
                 default: got = t_.pin_user_pages_fast(a, n, rng() % 2 == 0 ? foll::write : 0U, pages); break;
             }
             if (got > 0) t_.unpin_user_pages_dirty_lock({pages.data(), static_cast<std::size_t>(got)}, rng() % 2 == 0);
+        }
+    }
+
+    void pin_folios() {
+        std::vector<frame<P>*> folios(3);
+        std::uint64_t offset = 0;
+        if constexpr (requires { t_.memfd_pin_folios(*file_, 0, 1, folios, &offset); }) {
+            const long n = t_.memfd_pin_folios(*file_, 0, 4_MiB - 1, folios, &offset);
+            for (long k = 0; k < n; ++k) t_.unpin_folio(folios[static_cast<std::size_t>(k)]);
         }
     }
 

@@ -2,6 +2,8 @@
 // The fast entry: lockless as far as it goes, then the slow path for the rest. Source: spec 05 §7 §8.
 #pragma once
 
+#include <shared_mutex>
+
 #include "gup_fast.hpp"
 #include "longterm.hpp"
 
@@ -16,8 +18,15 @@ template <class P>
     if (fast == nr || (flags & foll::fast_only) != 0) return static_cast<long>(fast);
     P::races::at(race_point::before_fallback);
     if (to.pages) to.pages += fast;
-    int locked = 0;
-    const long slow = longterm_locked(mm, start + (fast << page_shift), nr - fast, flags | foll::touch, to, &locked);
+    long slow = 0;
+    const vaddr rest = start + (fast << page_shift);
+    if (!P::longterm_checks_first && (flags & foll::longterm) != 0) {  // the VMAs are looked at afterwards: they must stay
+        const std::shared_lock lock(mm.mmap_lock);
+        slow = longterm_locked(mm, rest, nr - fast, flags | foll::touch, to, nullptr);
+    } else {
+        int locked = 0;
+        slow = longterm_locked(mm, rest, nr - fast, flags | foll::touch, to, &locked);
+    }
     // An error would leak what the fast walk holds: the caller gets a short count and meets the error next time.
     if (slow < 0) return fast != 0 ? static_cast<long>(fast) : slow;
     return static_cast<long>(fast) + slow;
