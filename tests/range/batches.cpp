@@ -158,6 +158,18 @@ TEST_CASE("references in batches: get_all with evidence and try_get_all without"
     CHECK(m.at_baseline());
 }
 
+TEST_CASE("batches with evidence are as long as they like: a run is grabbed in pieces the word allows") {
+    memory m;
+    const std::vector<frame*> many(23, m[9]);  // the largest batch is 5
+    {
+        const auto pins = pin_all(held::assumed(), many);
+        const auto refs = get_all(held::assumed(), many);
+        CHECK(m.raw(8) == 1 + 23 * 1024 + 23);
+        CHECK(tally::acquired_pins == 23);
+    }
+    CHECK(m.at_baseline());
+}
+
 TEST_CASE("a dirty release marks each head once per run, before the pins are dropped") {
     memory m;
     const std::array pages{m[8], m[9], m[2], m[10]};

@@ -99,6 +99,18 @@ void dax_remove_entries(physical<P>& phys, file& f, std::uint64_t first, std::ui
     }
 }
 
+/// Returns: whether waiting for the busy page is over. Counted like memory, its last release is noticed at 0 only: a
+/// page that was mapped again meanwhile must be unmapped again first, so that the release gets there.
+template <class P>
+[[nodiscard]] bool is_dax_wait_over(const frame<P>* page) noexcept {
+    if constexpr (P::devices::dax_is_mapped_counted) {
+        const frame<P>* head = physical<P>::head(const_cast<frame<P>*>(page));
+        return head->count.raw() == 0 || folio_mapcount(head) != 0;
+    } else {
+        return !is_dax_busy(page);
+    }
+}
+
 /// dax_layout_busy_page. Effects: the whole file is unmapped, if anything maps it. Returns: a page of the file that
 /// somebody holds, or null. Requires: the invalidate lock, exclusively: no fault brings a page back meanwhile.
 /// Synchronises: unmap, full fence, look: the other side raises the count, then looks at the entry (spec 01 §3).
@@ -119,7 +131,7 @@ template <class P>
 template <class P>
 [[nodiscard]] int dax_break_layouts(physical<P>& phys, file& f, std::shared_mutex& invalidate) {
     while (frame<P>* page = dax_busy_page(phys, f))
-        if (!phys.page_idle.wait_interruptible(invalidate, [page] { return !is_dax_busy(page); })) return -err::eintr;
+        if (!phys.page_idle.wait_interruptible(invalidate, [page] { return is_dax_wait_over(page); })) return -err::eintr;
     return 0;
 }
 

@@ -232,6 +232,7 @@ private:
         phys_.note(head, holder::entry, 1);
         if (huge) map_huge(head);
         else map_pte(page, head);
+        phys_.page_idle.wake_all();  // who waits for the page has to unmap it again (dax.hpp)
     }
 
     /// A private copy of what the file has here; the entry may show the file's page already.

@@ -242,11 +242,15 @@ public:
             if (z->holds(n)) return *z;
         return *zones_.front();
     }
-    /// Effects: calls visit(page*) for every frame that has ever been in use.
+    /// Effects: calls visit(page*) for every frame that is in use, and for the first frame of each free block.
     template <class Visit>
     void each_frame(Visit visit) {
         for (auto& z : zones_)
-            for (pfn n = z->first(); n < z->frontier(); n = n + 1) visit(at(n));
+            for (pfn n = z->first(); n < z->frontier();) {
+                page* f = at(n);
+                n = n + (f->is(pg::buddy) ? f->pages() : 1);
+                visit(f);
+            }
         pagemaps.each([&](const dev_pagemap<P>& m) {
             for (pfn n = m.first; n < m.last; n = n + 1) visit(at(n));
         });

@@ -22,7 +22,7 @@ public:
     static void device_removed() noexcept { (void)devices_.drop(1); }
 
 private:
-    static inline atomic_word<std::int32_t> devices_{0};
+    static inline constinit atomic_word<std::int32_t> devices_{0};  // before any constructor may add a device
 };
 
 /// Pages for which IsDevice(page) is true are released by Device, the others by Ordinary; while Switch::on() is

@@ -113,9 +113,9 @@ private:
         (here.own.*Which).store((here.own.*Which).load() + n);
     }
 
-    static inline atomic_word<std::int32_t> lock_{0};
-    static inline shard* first_ = nullptr;
-    static inline shard rest_;
+    static inline constinit atomic_word<std::int32_t> lock_{0};
+    static inline constinit shard* first_ = nullptr;
+    static inline constinit shard rest_{};
     static inline constinit thread_local shard* mine_ = nullptr;
     static inline constinit thread_local bool ended_ = false;
 };

@@ -6,6 +6,11 @@
 
 namespace pinfold::detail {
 
+/// The largest n of one grab of Hold.
+template <class Hold, class Ops>
+inline constexpr std::uint64_t largest_grab = Ops::traits::batch_max(
+    Hold::kind == hold_kind::pin && Ops::traits::form != pin_form::exact ? Ops::traits::pin_unit : 1);
+
 /// How far a batch came: elements before `done` that are not null each hold one unit; nothing after does.
 struct grab_progress {
     std::size_t done = 0;
@@ -18,8 +23,7 @@ struct grab_progress {
 template <class Hold, class Page>
 grab_progress grab_array(Page* const* pages, std::size_t n) noexcept {
     using ops = page_ops<Page>;
-    constexpr std::uint64_t most = ops::traits::batch_max(
-        Hold::kind == hold_kind::pin && ops::traits::form != pin_form::exact ? ops::traits::pin_unit : 1);
+    constexpr std::uint64_t most = largest_grab<Hold, ops>;
     std::size_t i = 0;
     while (i < n) {
         if (pages[i] == nullptr || Hold::is_exempt(*pages[i])) {

@@ -73,8 +73,13 @@ auto grab_all_held(R& range) {
     using ops = page_ops<page>;
     auto slots = collect(range);
     (void)for_each_held_run<Hold>(slots, [](page* head, std::size_t n) {
-        Hold::grab(ops::count_of(head), *head, n);
-        ops::template record<Hold>(head, n);
+        constexpr std::uint64_t most = largest_grab<Hold, ops>;
+        for (std::uint64_t left = n; left != 0;) {
+            const std::uint64_t now = left < most ? left : most;
+            Hold::grab(ops::count_of(head), *head, now);
+            ops::template record<Hold>(head, now);
+            left -= now;
+        }
     });
     return page_batch<page, Hold>::adopt(std::move(slots));
 }

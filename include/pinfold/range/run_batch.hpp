@@ -64,8 +64,7 @@ namespace detail {
 template <class Hold, class Page>
 grab_progress grab_run(Page* first, std::size_t count, std::vector<page_run<Page>>& out) {
     using ops = page_ops<Page>;
-    constexpr std::uint64_t most = ops::traits::batch_max(
-        Hold::kind == hold_kind::pin && ops::traits::form != pin_form::exact ? ops::traits::pin_unit : 1);
+    constexpr std::uint64_t most = largest_grab<Hold, ops>;
     std::size_t i = 0;
     while (i < count) {
         Page* const p = nth_page(first, i);

@@ -16,8 +16,8 @@ class atomic_word : public detail::boost_word<boost::atomic<T>, T> {
     static_assert(boost::atomic<T>::is_always_lock_free, "pinfold: a count word must be lock-free");
 
 public:
-    atomic_word() noexcept = default;
-    explicit atomic_word(T v) noexcept : base(v) {}
+    constexpr atomic_word() noexcept = default;
+    constexpr explicit atomic_word(T v) noexcept : base(v) {}
 };
 
 }  // namespace pinfold

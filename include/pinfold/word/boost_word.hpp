@@ -42,8 +42,8 @@ class boost_word {
 public:
     using value_type = T;
 
-    boost_word() noexcept : value_(T{0}) {}
-    explicit boost_word(T v) noexcept : value_(v) {}
+    constexpr boost_word() noexcept : value_(T{0}) {}
+    constexpr explicit boost_word(T v) noexcept : value_(v) {}
     boost_word(const boost_word&) = delete;
     boost_word& operator=(const boost_word&) = delete;
 

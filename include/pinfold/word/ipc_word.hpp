@@ -16,8 +16,8 @@ class ipc_word : public detail::boost_word<boost::ipc_atomic<T>, T> {
     static_assert(boost::ipc_atomic<T>::is_always_lock_free, "pinfold: a shared count word must be lock-free");
 
 public:
-    ipc_word() noexcept = default;
-    explicit ipc_word(T v) noexcept : base(v) {}
+    constexpr ipc_word() noexcept = default;
+    constexpr explicit ipc_word(T v) noexcept : base(v) {}
 };
 
 }  // namespace pinfold
