@@ -52,7 +52,8 @@ private:
 
     void check_frame(frame<P>* f) {
         const pfn n = phys_.number(f);
-        const seen_mappings s = seen_[n.n];
+        const auto mapped = seen_.find(n.n);  // most frames are tails nobody maps by a pte
+        const seen_mappings s = mapped == seen_.end() ? seen_mappings{} : mapped->second;
         if (f->mapcount.load() != s.ptes) fault("INV-2", n, "mapcount", f->mapcount.load(), "ptes", s.ptes);
         if (f->is_tail()) {
             if (f->count.raw() != 0) fault("INV-6", n, "count of a tail", f->count.raw(), "must be", 0);
