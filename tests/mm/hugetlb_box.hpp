@@ -2,6 +2,8 @@
 // A machine with hugetlb pools, and what their tests ask it.
 #pragma once
 
+#include <cstdlib>
+
 #include "box.hpp"
 
 namespace mmt {
@@ -20,7 +22,11 @@ struct huge_world : world<P> {
     using world<P>::world;
     explicit huge_world(std::uint64_t two_mib = 8) : world<P>(with_pools(two_mib)) {}
 
-    auto& pool(unsigned order = mm::pmd_order) { return *this->box.phys().hugetlb.of(order); }
+    auto& pool(unsigned order = mm::pmd_order) {
+        auto* const found = this->box.phys().hugetlb.of(order);
+        if (!found) std::abort();  // a size the machine was not given
+        return *found;
+    }
     /// free and reserved, as one thing to compare.
     std::pair<std::int64_t, std::int64_t> stock(unsigned order = mm::pmd_order) {
         const auto s = pool(order).state();
