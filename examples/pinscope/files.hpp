@@ -19,6 +19,7 @@ public:
 
     [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
     [[nodiscard]] int error() const { return error_; }
+    [[nodiscard]] int descriptor() const { return fd_; }
 
     /// Returns: how many words from word number `first` on were read; short at the end of the file and on errors,
     /// of which error() tells.

@@ -28,7 +28,9 @@ bool page_reader::read(region& r) {
         r.runs = estimated_runs(r);
         return true;
     }
-    if (r.rss + r.swap + r.hugetlb == 0) {
+    const page_range whole{first, r.end / page_size};
+    auto ranges = occupied_ranges(pagemap_.descriptor(), whole);
+    if (!ranges && r.rss + r.swap + r.hugetlb == 0) {
         // Only the zero page can be here. Worth a look, but not at a reservation of terabytes.
         if (r.pages() > idle_budget_) {
             skipped_ = true;
@@ -37,10 +39,22 @@ bool page_reader::read(region& r) {
         }
         idle_budget_ -= r.pages();
     }
+    if (!ranges) ranges = {whole};
 
     u64 huge_budget = r.anon_huge;
-    for (u64 at = first, end = r.end / page_size; at < end;) {
-        const auto n = std::min(end - at, chunk - at % huge_pages);
+    u64 at = first;
+    for (const auto& range : *ranges) {
+        append(r.runs, {at, range.first - at, presence::absent});
+        if (!read_range(r, range, huge_budget)) return false;
+        at = range.last;
+    }
+    append(r.runs, {at, whole.last - at, presence::absent});
+    return true;
+}
+
+bool page_reader::read_range(region& r, page_range range, u64& huge_budget) {
+    for (u64 at = range.first; at < range.last;) {
+        const auto n = std::min(range.last - at, chunk - at % huge_pages);
         const auto words = std::span(words_).first(n);
         if (pagemap_.read_words(at, words) != n) return false;
         if (std::all_of(words.begin(), words.end(), [](u64 w) { return w >> 62 == 0; })) {

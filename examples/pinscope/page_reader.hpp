@@ -8,6 +8,7 @@
 
 #include "files.hpp"
 #include "pagemap.hpp"
+#include "pagemap_scan.hpp"
 
 namespace pinscope {
 
@@ -24,6 +25,7 @@ public:
     [[nodiscard]] std::vector<std::string> notes() const;
 
 private:
+    [[nodiscard]] bool read_range(region& r, page_range range, u64& huge_budget);
     void look_up_frames(region& r, std::span<const u64> words);
 
     input pagemap_;

@@ -272,6 +272,22 @@ for i in range(64):
         # 100 GiB have 26 million pages: a byte for each would show. Kilobytes, of the largest child so far.
         self.assertLess(before, 300_000)
 
+    def test_single_pages_far_apart_are_found_in_terabytes(self):
+        body = LIBC + """
+large = anonymous(4 << 40)
+for at in (0, (1 << 40) + 4096, (3 << 40) - 4096):
+    ctypes.memset(large + at, 1, 1)
+ctypes.string_at(large + (2 << 40), 1)  # reading maps the zero page
+"""
+        with Child(body) as child:
+            result = run("--json", child.pid)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        region, = [r for r in json.loads(result.stdout)["regions"] if r["size"] >= 4 << 40]
+        begin = next(int(run["begin"], 16) for run in region["runs"] if run["state"] != "absent")
+        present = [(int(run["begin"], 16) - begin, run["pages"]) for run in region["runs"] if run["state"] != "absent"]
+        self.assertEqual(present, [(0, 1), ((1 << 40) + 4096, 1), (2 << 40, 1), ((3 << 40) - 4096, 1)])
+        self.assertEqual(region["answers"][0]["present_pinned"], 4)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
