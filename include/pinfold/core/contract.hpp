@@ -104,7 +104,7 @@ inline constinit warn_site drop_underflow{"WARN:DROP:underflow"};
 /// | S::underflow(limit, used, needed)| void    | a saturating word was released below zero               |
 struct process_warnings {
     static void negative(std::int64_t limit, std::int64_t used, std::uint64_t needed) noexcept {
-        sites::grab_negative.emit("count word is negative, grab refused", limit, used, needed);
+        sites::grab_negative.emit("the count word is negative: it has overflowed", limit, used, needed);
     }
     static void batch(std::int64_t limit, std::int64_t used, std::uint64_t needed) noexcept {
         sites::grab_batch.emit("batch exceeds the count word, grab refused", limit, used, needed);

@@ -87,14 +87,33 @@ using pin_batch = page_batch<Page, typename page_ops<Page>::pinning>;
 template <class Page>
 using ref_batch = page_batch<Page, typename page_ops<Page>::reference>;
 
-/// Effects: gives a batch back. The forms in release.hpp take ranges and do not own.
+/// Effects: gives a batch back, with `dirty` after marking its heads. The forms in release.hpp take ranges that own
+/// nothing; a batch must be moved from, so that it cannot be given back twice.
 template <class Page, class Hold>
+    requires(Hold::kind == hold_kind::pin)
 void unpin_all(page_batch<Page, Hold>&& batch) noexcept {
     batch.reset();
 }
 template <class Page, class Hold>
+    requires(Hold::kind == hold_kind::pin)
 void unpin_all(page_batch<Page, Hold>&& batch, dirty_t) noexcept {
     batch.reset(dirty);
 }
+template <class Page, class Hold>
+    requires(Hold::kind == hold_kind::pin)
+void unpin_dirty(page_batch<Page, Hold>&& batch) noexcept {
+    batch.reset(dirty);
+}
+template <class Page, class Hold>
+    requires(Hold::kind == hold_kind::reference)
+void put_all(page_batch<Page, Hold>&& batch) noexcept {
+    batch.reset();
+}
+template <class Page, class Hold>
+void unpin_all(page_batch<Page, Hold>& kept) = delete;
+template <class Page, class Hold>
+void unpin_dirty(page_batch<Page, Hold>& kept) = delete;
+template <class Page, class Hold>
+void put_all(page_batch<Page, Hold>& kept) = delete;
 
 }  // namespace pinfold

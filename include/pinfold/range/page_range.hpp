@@ -45,6 +45,25 @@ using page_of = std::remove_pointer_t<decltype(page_address(*ranges::begin(std::
 template <class R>
 concept page_range = ranges::input_range<R> && requires { typename detail::page_of<R>; };
 
+template <class Page, class Hold>
+class page_batch;
+
+namespace detail {
+template <class>
+inline constexpr bool is_batch = false;
+template <class Page, class Hold>
+inline constexpr bool is_batch<page_batch<Page, Hold>> = true;
+
+template <class T>
+inline constexpr bool is_unowned = has_policy<std::remove_pointer_t<std::remove_cvref_t<T>>>;
+}  // namespace detail
+
+/// A page range whose elements are pages or pointers to them, not owners, and which is no batch: what it names may be
+/// released by hand, because nothing else is going to release it.
+template <class R>
+concept unowned_page_range = page_range<R> && !detail::is_batch<std::remove_cvref_t<R>> &&
+                             detail::is_unowned<decltype(*ranges::begin(std::declval<R&>()))>;
+
 /// A run: `count` pages of the block of `head`, the first of them `first`, one after the other.
 template <class Page>
 struct page_run {

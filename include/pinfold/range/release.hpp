@@ -7,10 +7,10 @@
 
 namespace pinfold {
 
-/// Effects: gives back one pin per element; consecutive pages of one head take one RMW. Null elements are skipped
+/// Effects: gives back one pin per element of a range that owns nothing (owners and batches give back themselves); consecutive pages of one head take one RMW. Null elements are skipped
 /// and end a run. Any order and any partition of what was pinned gives the same result (INV-12).
 /// Returns: pins given back. Synchronises: as page_ops::unpin. Complexity: linear, one RMW per run.
-template <page_range R>
+template <unowned_page_range R>
 std::size_t unpin_all(R&& pages) {
     using ops = page_ops<detail::page_of<R>>;
     using hold = typename ops::pinning;
@@ -18,7 +18,7 @@ std::size_t unpin_all(R&& pages) {
 }
 
 /// As unpin_all; every head is marked dirty before its pins are given back, once per run.
-template <page_range R>
+template <unowned_page_range R>
     requires(detail::has_dirtying<detail::page_of<R>>)
 std::size_t unpin_dirty(R&& pages) {
     using ops = page_ops<detail::page_of<R>>;
@@ -30,7 +30,7 @@ std::size_t unpin_dirty(R&& pages) {
 }
 
 /// As unpin_all, for references.
-template <page_range R>
+template <unowned_page_range R>
 std::size_t put_all(R&& pages) {
     using ops = page_ops<detail::page_of<R>>;
     using hold = typename ops::reference;
