@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Random scenarios: whatever is asked, the player neither crashes nor hangs, and nothing is left over.
+"""Random scenarios: whatever is asked, the player neither crashes nor hangs, every count is accounted for after each
+line, and nothing is left over.
 
 usage: random_scenarios.py PLAYER [COUNT [FIRST_SEED]]
 
@@ -121,7 +122,7 @@ def fault(player, profile, text, folder):
     with open(path, "w") as f:
         f.write(text)
     try:
-        run = subprocess.run([player, "--profile", profile, path], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([player, "--audit", "--profile", profile, path], capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return "hangs"
     if run.returncode not in (0, 2):
@@ -138,7 +139,7 @@ def fault(player, profile, text, folder):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    count, seed = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((2, 100), (3, 1)))
+    count, seed = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((2, 40), (3, 1)))
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         for s in range(seed, seed + count):
@@ -146,7 +147,7 @@ def main():
             for profile in ("linux_6_12", "foll_pin_2019"):
                 if why := fault(sys.argv[1], profile, text, folder):
                     wrong += 1
-                    print(f"seed {s}, {profile}: {why}\n{text}")
+                    print(f"seed {s}, {profile}: {why}\n{text}", flush=True)
     print(f"{count} random scenarios in two profiles, {wrong} faults")
     return 1 if wrong else 0
 

@@ -39,6 +39,13 @@ private:
                           ", " + b + " " + std::to_string(y));
     }
 
+    /// Most frames are mapped nowhere: asking must not remember them.
+    template <class Value>
+    static Value found(const std::unordered_map<std::uint64_t, Value>& in, pfn n) {
+        const auto it = in.find(n.n);
+        return it == in.end() ? Value{} : it->second;
+    }
+
     void count_entries(space<P>& mm) {
         mm.tables.each_entry([&](level l, vaddr, entry e) {
             const bool on_device = e.kind() == entry_kind::device_private;
@@ -52,8 +59,7 @@ private:
 
     void check_frame(frame<P>* f) {
         const pfn n = phys_.number(f);
-        const auto mapped = seen_.find(n.n);  // most frames are tails nobody maps by a pte
-        const seen_mappings s = mapped == seen_.end() ? seen_mappings{} : mapped->second;
+        const seen_mappings s = found(seen_, n);
         if (f->mapcount.load() != s.ptes) fault("INV-2", n, "mapcount", f->mapcount.load(), "ptes", s.ptes);
         if (f->is_tail()) {
             if (f->count.raw() != 0) fault("INV-6", n, "count of a tail", f->count.raw(), "must be", 0);
@@ -65,7 +71,7 @@ private:
         }
         if (f->is(pg::large)) {
             if (f->entire.load() != s.huge) fault("INV-2", n, "entire mapcount", f->entire.load(), "entries", s.huge);
-            const auto all = static_cast<std::int32_t>(entries_[n.n]);
+            const auto all = static_cast<std::int32_t>(found(entries_, n));
             if (f->large.load() != all) fault("INV-2", n, "large mapcount", f->large.load(), "entries", all);
         }
         if constexpr (P::ledger::enabled) check_count(f, n);
@@ -82,8 +88,8 @@ private:
         if (f->count.raw() != due) fault("INV-2", n, "count", f->count.raw(), "held", due);
         if constexpr (requires { f->count.pins(); })
             if (exact && f->count.pins() != pins) fault("INV-2", n, "pincount", f->count.pins(), "pins", pins);
-        if (h[holder::entry] != entries_[n.n])
-            fault("INV-2", n, "references of entries", h[holder::entry], "entries", entries_[n.n]);
+        if (const std::int64_t entries = found(entries_, n); h[holder::entry] != entries)
+            fault("INV-2", n, "references of entries", h[holder::entry], "entries", entries);
     }
 
     machine<P>& box_;
