@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A batch of references is not a batch of pins.
-// EXPECT: unpin_all
+// EXPECT: pinfold: a batch of references is given back by put_all, not unpin_all
 #include <array>
 #include <utility>
 #include <vector>

@@ -90,23 +90,22 @@ using ref_batch = page_batch<Page, typename page_ops<Page>::reference>;
 /// Effects: gives a batch back, with `dirty` after marking its heads. The forms in release.hpp take ranges that own
 /// nothing; a batch must be moved from, so that it cannot be given back twice.
 template <class Page, class Hold>
-    requires(Hold::kind == hold_kind::pin)
 void unpin_all(page_batch<Page, Hold>&& batch) noexcept {
+    static_assert(Hold::kind == hold_kind::pin, "pinfold: a batch of references is given back by put_all, not unpin_all");
     batch.reset();
 }
 template <class Page, class Hold>
-    requires(Hold::kind == hold_kind::pin)
-void unpin_all(page_batch<Page, Hold>&& batch, dirty_t) noexcept {
-    batch.reset(dirty);
-}
-template <class Page, class Hold>
-    requires(Hold::kind == hold_kind::pin)
 void unpin_dirty(page_batch<Page, Hold>&& batch) noexcept {
-    batch.reset(dirty);
+    static_assert(Hold::kind == hold_kind::pin, "pinfold: only pins are given back dirty; a batch of references is not");
+    if constexpr (Hold::kind == hold_kind::pin) batch.reset(dirty);
 }
 template <class Page, class Hold>
-    requires(Hold::kind == hold_kind::reference)
+void unpin_all(page_batch<Page, Hold>&& batch, dirty_t) noexcept {
+    unpin_dirty(std::move(batch));
+}
+template <class Page, class Hold>
 void put_all(page_batch<Page, Hold>&& batch) noexcept {
+    static_assert(Hold::kind == hold_kind::reference, "pinfold: a batch of pins is given back by unpin_all, not put_all");
     batch.reset();
 }
 template <class Page, class Hold>
