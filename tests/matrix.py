@@ -43,6 +43,7 @@ ROWS = [
 class Tally:
     passed: int = 0
     failed: int = 0
+    names: list = field(default_factory=list)  # of those that failed
     left_out: list = field(default_factory=list)
 
 
@@ -93,7 +94,8 @@ def run(row):
             tally.left_out.append(test["name"])
         else:
             tally.failed += 1
-            stage(f"{flavour.name}: {test['name'].removeprefix('pinfold:')}: {test['result']}")
+            tally.names.append(test["name"].removeprefix("pinfold:"))
+            stage(f"{flavour.name}: {tally.names[-1]}: {test['result']}")
             print(test.get("stdout", ""), test.get("stderr", ""), file=sys.stderr, sep="\n")
     return tally
 
@@ -121,6 +123,7 @@ def main():
             table.append(f"{row.flavour:8} {failure} failed")
         else:
             table.append(f"{row.flavour:8} {tally.passed:4} passed {tally.failed:4} failed"
+                         + (f": {', '.join(tally.names)}" if tally.names else "")
                          + (f"; left out: {', '.join(tally.left_out)}" if tally.left_out else ""))
         total.passed += tally.passed
         total.failed += tally.failed + (len(tally.left_out) if strict else 0)
