@@ -201,6 +201,11 @@ private:
         if (must_unshare(e, page)) return {nullptr, -err::emlink, 0};
         if (const int refused = grab_stable(phys_, page, 1, flags_))
             return fail(path, level::pte, refused, overflowed, phys_.head(page)->count.raw());
+        if (wants(foll::pin))
+            if (const int sealed = P::folio_access::make_accessible(*phys_.head(page))) {
+                ungrab(phys_, page, 1, flags_);
+                return fail(path, level::pte, sealed, inaccessible);
+            }
         if (wants(foll::touch)) {  // the entry itself is left alone (spec 10 §2)
             frame<P>* head = phys_.head(page);
             if (wants(foll::write) && !e.has(eb::dirty) && !head->is(pg::dirty)) head->set(pg::dirty);
@@ -223,6 +228,7 @@ private:
 
     static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
     static constexpr rule dying_device{"03-7.dying", "the device behind the entry is being removed"};
+    static constexpr rule inaccessible{"04-FP-PTE.10", "the architecture cannot make the memory accessible to a device"};
     static constexpr rule no_descriptor{"04-FP-PFN", "the entry maps memory that has no page descriptor"};
 
     space<P>& mm_;

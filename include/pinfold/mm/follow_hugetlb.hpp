@@ -97,7 +97,7 @@ private:
             if (e.kind() == entry_kind::migration) continue;  // waited for without the lock
             if (!e.is_leaf()) return {};
             frame<P>* const page = sub_page(at, e);
-            if (const int refused = grab_stable(phys_, page, 1, flags_)) {
+            if (const int refused = grab_stable(phys_, page, 1, P::steps::grab_flags(path, flags_))) {
                 // Cannot fail: the lock keeps the entry and the entry keeps a reference; only an overflowed count
                 // refuses. An error, because NULL would be asked again for ever (DEF-06, DEF-08).
                 const std::int64_t seen = phys_.head(page)->count.raw();

@@ -88,7 +88,7 @@ template <class P>
                 return nullptr;
             }
             races::at(race_point::added);
-            if (phys.head(page) != head) [[unlikely]] {  // DEF-14
+            if (!P::steps::head_is_still(phys, page, head)) [[unlikely]] {  // DEF-14
                 ops::template undo_grab_head<Hold>(head, n);
                 continue;
             }
@@ -115,12 +115,11 @@ template <class P>
 /// The last release frees. `page` may be any page of the folio.
 template <class P>
 void ungrab(physical<P>& phys, frame<P>* page, std::uint64_t n, unsigned flags) {
-    using ops = typename physical<P>::ops;
     frame<P>* head = phys.head(page);
     if ((flags & foll::pin) != 0) {
         if (is_exempt(page)) return;
         phys.note(head, holder::pin, -static_cast<std::int64_t>(n));
-        ops::unpin(page, n);
+        P::steps::unpin(phys, page, n);
     } else if ((flags & foll::get) != 0) {
         phys.drop(head, holder::get, n);
     }

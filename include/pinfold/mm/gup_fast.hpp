@@ -20,6 +20,7 @@ public:
     using page = frame<P>;
     using geo = geometry<P::p4d_folded>;
     using races = typename P::races;
+    using steps = typename P::steps;
 
     fast_walk(space<P>& mm, unsigned flags, page** pages, gup_trace* trace)
         : mm_(mm), phys_(mm.phys), flags_(flags), pages_(pages), trace_(trace) {}
@@ -83,11 +84,18 @@ private:
             page* p = phys_.at(e.number());
             page* head = grab_speculative(phys_, p, 1, flags_);
             if (!head) return false;
+            head = steps::head_of_slot(p, head);
             races::at(race_point::head_checked);
             // The entry, and the one above it: collapse clears that first and keeps the ptes (DEF-15).
-            if (slot->read() != e || upper_slot.read() != upper || !(e.has(eb::devmap) || allowed(head)) || must_unshare(e, p)) {
-                ungrab(phys_, p, 1, flags_);  // the same unit, by flags (DEF-01)
+            if (slot->read() != e || !steps::table_is_still(upper_slot, upper) || !(e.has(eb::devmap) || allowed(head)) ||
+                must_unshare(e, p)) {
+                steps::undo_pte(phys_, p, flags_);  // the same unit, by flags (DEF-01)
                 return false;
+            }
+            PINFOLD_ASSERT(phys_.head(p) == head);  // the count keeps the layout (DEF-02)
+            if (wants(foll::pin) && P::folio_access::make_accessible(*head) != 0) {
+                steps::undo_pte(phys_, p, flags_);
+                return !steps::inaccessible_ends_walk();
             }
             races::at(race_point::entry_checked);
             if (!head->is(pg::referenced)) head->set(pg::referenced);
@@ -131,11 +139,11 @@ private:
         const std::uint64_t first = (a & (kind.span - 1)) >> page_shift;
         const std::uint64_t refs = (end - a) >> page_shift;
         for (std::uint64_t k = 0; k < refs; ++k) pages_[nr_ + k] = phys_.nth(base, first + k);
-        page* head = grab_speculative(phys_, base, refs, flags_);
+        page* head = grab_speculative(phys_, base, steps::leaf_units(refs, flags_), flags_);
         if (!head) return false;
         races::at(race_point::head_checked);
         if (slot.read() != e || !allowed(head) || must_unshare(e, head)) {
-            ungrab(phys_, head, refs, flags_);  // on the head, what was added (DEF-04)
+            steps::undo_leaf(phys_, pages_[nr_], head, refs, flags_);  // on the head, what was added (DEF-04)
             return false;
         }
         races::at(race_point::entry_checked);
@@ -161,6 +169,7 @@ private:
             page* head = grab_speculative(phys_, p, 1, flags_);
             if (!head) {
                 if (k != 0) phys_.warn.emit(warn_id::devmap_fast_late_fail, phys_.head(p)->count.raw());
+                steps::device_refused(phys_, p);
                 undo_since(before);
                 return false;
             }
@@ -234,7 +243,7 @@ private:
 template <class P>
 [[nodiscard]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags, frame<P>** pages,
                                       gup_trace* trace) {
-    if (!pages || start == end) return 0;  // DEF-M2: never walk for nothing
+    if (!pages || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
     std::int64_t seq = 0;
     const bool watch_fork = P::fast_pins_are_noted && (flags & foll::pin) != 0;
     if (watch_fork) {

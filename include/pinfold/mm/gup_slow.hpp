@@ -32,7 +32,7 @@ public:
     /// Returns: pages collected, or a negative errno. 0 without an error: the lock was lost (or NOWAIT).
     [[nodiscard]] long run(vaddr start, std::uint64_t nr) {
         if (nr == 0) return 0;
-        PINFOLD_ASSERT((to_.pages != nullptr) == ((flags_ & (foll::get | foll::pin)) != 0));  // DEF-09
+        PINFOLD_ASSERT(P::steps::slots_are_counted(to_.pages != nullptr, flags_));  // DEF-09
         if constexpr (P::cow_flag)
             if ((flags_ & foll::force) == 0) flags_ |= foll::honor_numa_fault;  // FOLL_NUMA of 2019
         vma* v = nullptr;
@@ -59,7 +59,7 @@ public:
                     ret = store(got, i, step, start);
                     if (ret != 0) break;
                 }
-            } else if (to_.pages) {
+            } else if (to_.pages && P::steps::empty_slot_ends_call()) {
                 ret = got.error;  // -EEXIST: never a slot that was counted and not written (INV-10)
                 break;
             }
@@ -162,7 +162,7 @@ private:
     [[nodiscard]] int store(const lookup<P>& got, std::uint64_t at, std::uint64_t n, vaddr a) {
         if (n > 1) {
             // Cannot fail: one unit is held already. If it does all the same: DEF-M4.
-            if (grab_stable(phys_, got.page, n - 1, flags_) != 0) {
+            if (P::steps::take_rest(phys_, got.page, n, flags_) != 0) {
                 ungrab(phys_, got.page, 1, flags_);
                 return refuse(path_id::fp_huge_pmd, a, err::efault,
                               {"01-4.2", "the count word cannot hold the rest of the mapping unit"});

@@ -23,12 +23,8 @@ template <class P>
         if (!page) return false;
         const bool counted = (flags & (foll::get | foll::pin)) != 0;
         constexpr rule why{"04-FP-HUGE-ADDR", "the architecture's own page for this address cannot be counted"};
-        if (counted) {
-            phys.warn.emit(warn_id::huge_addr_get_pin, static_cast<std::int64_t>(flags));
-            out = {nullptr, -err::efault, 0};
-        } else {
-            out = {page, 0, 0};
-        }
+        if (counted) phys.warn.emit(warn_id::huge_addr_get_pin, static_cast<std::int64_t>(flags));
+        out = P::steps::template huge_addr_answer<P>(page, counted);
         if (trace)
             trace->add({path_id::fp_huge_addr, level::pgd, a, counted ? 0U : 1U, 0, counted ? err::efault : 0,
                         counted ? why.id : "", counted ? why.text : "", 0, 0, 0});

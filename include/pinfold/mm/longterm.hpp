@@ -15,7 +15,7 @@ namespace detail {
 /// Effects: gives back everything a pass collected, by the flags it was taken with (DEF-13).
 template <class P>
 void release_all(physical<P>& phys, frame<P>** pages, long n, unsigned flags) {
-    for (long i = 0; i < n; ++i) ungrab(phys, pages[i], 1, flags);
+    for (long i = 0; i < n; ++i) P::steps::give_back_longterm(phys, pages[i], flags);
 }
 
 /// What stands where it must not: isolated from the LRU, one reference each.

@@ -11,6 +11,7 @@
 #include "frame.hpp"
 #include "ledger.hpp"
 #include "memmap.hpp"
+#include "steps.hpp"
 
 namespace pinfold::mm {
 
@@ -47,6 +48,8 @@ struct profile_defaults {
     using ledger = no_ledger;
     using races = no_races;
     using huge_addr = no_huge_addr;
+    using steps = right_steps;                ///< tests of spec 08 put single faulty steps in
+    using folio_access = always_accessible;   ///< what an architecture does before a folio is pinned
     static constexpr bool p4d_folded = true;
     static constexpr bool poisons_freed = false;  ///< overwrite the contents of freed frames
     static constexpr int longterm_retries = 10;   ///< bound of spec 06 §6's unbounded retry (INV-20)
@@ -66,6 +69,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool warns_refused_huge = true;
     static constexpr bool pfn_refuses_in_place = true;  ///< FP-PFN answers -EFAULT for GET and PIN itself
     static constexpr bool touch_before_grab = true;     ///< FP-PMD-TRANS-HUGE step 4 before step 6
+    static constexpr bool counts_added_pins = true;     ///< folio_add_pin is a pin acquired, as it is one released
 
     // hugetlb
     static constexpr bool has_hugepd = true;              ///< huge pages of sizes no level of the tables has
@@ -111,6 +115,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool warns_refused_huge = false;
     static constexpr bool pfn_refuses_in_place = false;
     static constexpr bool touch_before_grab = false;
+    static constexpr bool counts_added_pins = false;    ///< DEF-M1, as recorded
 
     static constexpr bool has_hugepd = false;
     static constexpr bool hugetlb_range_walk = false;

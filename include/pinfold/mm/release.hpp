@@ -32,7 +32,7 @@ void by_folio(physical<P>& phys, std::span<frame<P>* const> pages, Release relea
         }
         frame<P>* head = phys.head(pages[i]);
         std::size_t n = 1;
-        while (i + n < pages.size() && pages[i + n] && phys.head(pages[i + n]) == head) ++n;
+        while (i + n < pages.size() && P::steps::same_run(phys, pages[i + n], head)) ++n;
         release(pages[i], n);
         i += n;
     }
@@ -88,7 +88,7 @@ void put_array(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty) 
     });
 }
 
-/// folio_add_pin: one more pin for somebody who has one. In linux_6_12 it is not counted as acquired (NR-3).
+/// folio_add_pin: one more pin for somebody who has one. In linux_6_12 it is not counted as acquired (DEF-M1).
 template <class P>
 void add_pin(physical<P>& phys, frame<P>* page) {
     if (is_exempt(page)) return;
@@ -99,7 +99,8 @@ void add_pin(physical<P>& phys, frame<P>* page) {
     else unpinned = head->count.raw() < 1024;
     if (unpinned) phys.warn.emit(warn_id::add_pin_unpinned, head->count.raw());
     head->count.pin(1, large);
-    phys.uncounted_pins.adjust(1);
+    if (P::counts_added_pins) physical<P>::ops::pinning::acquired(*head, 1);
+    else phys.uncounted_pins.adjust(1);
     phys.note(head, holder::pin, 1);
 }
 
