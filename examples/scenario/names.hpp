@@ -14,6 +14,11 @@ struct malformed {
     std::string why;
 };
 
+/// Where every process has what it did not map itself.
+namespace place {
+inline constexpr std::uint64_t stack = 0x7ffe00000000, vvar = 0x7ffe10000000, vdso = 0x7ffe10004000;
+}
+
 class region_names {
 public:
     /// Effects: binds `name` to the next fresh place: 1 GiB aligned, nothing mapped near it.
@@ -37,6 +42,9 @@ private:
         {"@tasktop", 0x7ffffffff000},
         {"@noncanon", 0x800000000000},
         {"@last", 0xfffffffffffff000},
+        {"@stack", place::stack},
+        {"@vvar", place::vvar},
+        {"@vdso", place::vdso},
     };
     std::uint64_t made_ = 0;
 };

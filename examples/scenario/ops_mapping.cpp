@@ -30,12 +30,12 @@ answer mmap(call<P>& c) {
     m.populate = c.has("populate");
     m.noreserve = c.has("noreserve");
     m.locked = c.has("locked");
+    m.growsdown = c.has("growsdown");
     m.sync = c.has("sync");
     const auto at = c.option("at");
     m.at = at ? c.world.regions.bind(name, c.world.regions.address(*at))
               : c.world.regions.bind_fresh(name, c.option_number("skew", 0));
     if (const auto size = c.option("huge")) m.huge_order = huge_order_in(*size);
-    if (c.has("growsdown")) return fails("ENOSYS");
 
     const auto source = c.option("src");
     if (!source || *source == "anon") return result_of(c.self.task->mmap(length, m).error);

@@ -17,6 +17,7 @@
 #include "identities.hpp"
 #include "machine_room.hpp"
 #include "names.hpp"
+#include "process_image.hpp"
 #include "profiles.hpp"
 
 namespace scenario {
@@ -62,7 +63,7 @@ public:
 
     world() : box(machine_room()), zero_refs_(refs_of_zero()) {
         box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
-        add_actor("main", box.spawn());
+        make_process(box, *add_actor("main", box.spawn()).task);
     }
 
     mm::machine<P> box;

@@ -44,7 +44,7 @@ namespace detail {
 /// MADV_DONTNEED. hugetlb: whole huge pages inside the range; part of one is left alone (NR-6).
 template <class P>
 [[nodiscard]] int discard(space<P>& mm, vma& v, vaddr from, vaddr to) {
-    if (v.has(vm::locked | vm::pfnmap) || !v.may_split(from)) return -err::einval;
+    if (v.has(vm::locked | vm::pfnmap) || v.kind == vma_kind::secretmem || !v.may_split(from)) return -err::einval;
     if (v.is_hugetlb()) to = align_down(to, page_size << v.huge_order);
     zap_range(mm, v, from, to);
     return 0;

@@ -71,7 +71,8 @@ void page_mkwrite(physical<P>& phys, const vma& v, frame<P>* head) {
 }
 
 /// Effects: a private copy of what `e` shows is mapped at `a`, writable or, for unshare, read-only.
-/// Requires: the pte lock, held by `lock`; it is dropped on the way. `page` null: the zero page.
+/// Requires: the pte lock, held by `lock`; it is dropped on the way. `page` null: the zero page, or raw memory of a
+/// driver. Nobody gives zeros a new meaning by writing to the zero page (NR-11): a copy of it is made of zeros.
 template <class P>
 [[nodiscard]] fault_result copy_page(space<P>& mm, vma& v, vaddr a, unsigned flags,
                                      const typename space<P>::place& at, entry e, frame<P>* page, word_guard& lock) {
@@ -84,7 +85,8 @@ template <class P>
         if (head) phys.drop(head, holder::temporary);
         return fault_result::oom;
     }
-    if (page) phys.data.copy(*fresh, phys.number(fresh), *page, phys.number(page));
+    const frame<P>* source = page ? page : phys.at(e.number());
+    if (!phys.is_zero_page(source)) phys.data.copy(*fresh, phys.number(fresh), *source, e.number());
     make_anon(mm, v, a, fresh);
     {
         word_guard again(at.lock());
@@ -125,9 +127,6 @@ template <class P>
         if (page) page_mkwrite(phys, v, phys.head(page));
         at.slot->set(detail::made_writable(e, v));
         return fault_result::ok;
-    }
-    if (!page && !phys.is_zero_page(phys.at(e.number()))) {  // a private copy of device memory
-        return fault_result::sigbus;
     }
     if (page && phys.is_anonymous(page) && detail::may_reuse(phys, page, phys.head(page), false)) {
         if (!unshare) at.slot->set(detail::made_writable(e, v));

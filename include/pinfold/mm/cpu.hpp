@@ -5,6 +5,7 @@
 
 #include "fault.hpp"
 #include "hugetlb_entry.hpp"
+#include "stack.hpp"
 
 namespace pinfold::mm {
 
@@ -19,7 +20,7 @@ template <class P, class Use>
     word_guard lock(at.lock());
     if (find_leaf(mm, a).slot != at.slot) return false;
     const entry e = at.slot->read();
-    if (!e.is_leaf() || e.has(eb::protnone) || (write && !e.has(eb::writable))) return false;
+    if (!e.is_leaf() || e.denies_access() || (write && !e.has(eb::writable))) return false;
     const entry touched = write ? e.with(eb::young).with(eb::dirty) : e.with(eb::young);
     if (touched != e) at.slot->set(touched);
     const pfn n = e.number() + ((a & (at.span - 1)) >> page_shift);
@@ -37,6 +38,11 @@ template <class P, class Use>
         if (detail::access_mapped(mm, a, write, use)) return fault_result::ok;
         mm.mmap_lock.lock_shared();
         vma* v = mm.find(a);
+        if (!v && below_stack(mm, a)) {
+            mm.mmap_lock.unlock_shared();
+            if (!grow_stack(mm, a)) return fault_result::sigsegv;
+            continue;
+        }
         if (!v || v->keyed || !(write ? v->has(vm::write) : v->is_accessible())) {
             mm.mmap_lock.unlock_shared();
             return fault_result::sigsegv;

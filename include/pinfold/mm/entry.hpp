@@ -17,6 +17,7 @@ enum class entry_kind : unsigned char { none, table, leaf, swap, migration, hwpo
 /// The bits an entry can carry. `exclusive` is for swap and migration entries; a leaf's page carries its own.
 enum class eb : unsigned char {
     writable = 4, dirty, young, user, special, devmap, soft_dirty, protnone, uffd_wp, exclusive,
+    keyed,  ///< a protection key denies data access (execute-only memory)
 };
 
 struct entry {
@@ -44,6 +45,8 @@ struct entry {
     [[nodiscard]] constexpr bool is_table() const noexcept { return kind() == entry_kind::table; }
     /// A leaf that maps memory; a PROT_NONE leaf is present too (spec 04: protnone is asked separately).
     [[nodiscard]] constexpr bool is_leaf() const noexcept { return kind() == entry_kind::leaf; }
+    /// Whether the process itself may not look at the data, though memory is mapped.
+    [[nodiscard]] constexpr bool denies_access() const noexcept { return has(eb::protnone) || has(eb::keyed); }
     [[nodiscard]] constexpr pfn number() const noexcept { return {raw >> number_shift}; }
     [[nodiscard]] constexpr bool has(eb b) const noexcept { return (raw & bit(b)) != 0; }
 

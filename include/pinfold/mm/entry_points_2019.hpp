@@ -62,6 +62,7 @@ public:
         if ((flags & foll::longterm) != 0) return refuse(warn_id::api_longterm, flags, trace, no_longterm);
         if ((flags & foll::pin) != 0) return refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
         if (lacks_array(pages, nr, flags)) return -err::einval;
+        if constexpr (P::gup_grows_stacks) grow_stacks(mm_, start & page_mask, (start & page_mask) + (nr << page_shift));
         int locked = 0;
         return slow_locked(mm_, start & page_mask, nr, flags | foll::touch, target(pages, trace, {}), &locked);
     }
@@ -134,6 +135,7 @@ private:
     }
     long held(vaddr start, std::uint64_t nr, unsigned flags, array pages, gup_trace* trace, vma_array vmas) {
         if (lacks_array(pages, nr, flags)) return -err::einval;
+        if constexpr (P::gup_grows_stacks) grow_stacks(mm_, start & page_mask, (start & page_mask) + (nr << page_shift));
         std::shared_lock lock(mm_.mmap_lock);
         return longterm_locked(mm_, start & page_mask, nr, flags, target(pages, trace, vmas), nullptr);
     }

@@ -6,6 +6,7 @@
 
 #include "gup_fast.hpp"
 #include "longterm.hpp"
+#include "stack.hpp"
 
 namespace pinfold::mm {
 
@@ -20,6 +21,7 @@ template <class P>
     if (to.pages) to.pages += fast;
     long slow = 0;
     const vaddr rest = start + (fast << page_shift);
+    if constexpr (P::gup_grows_stacks) grow_stacks(mm, rest, end);
     if (!P::longterm_checks_first && (flags & foll::longterm) != 0) {  // the VMAs are looked at afterwards: they must stay
         const std::shared_lock lock(mm.mmap_lock);
         slow = longterm_locked(mm, rest, nr - fast, flags | foll::touch, to, nullptr);

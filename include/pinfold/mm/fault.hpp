@@ -8,6 +8,7 @@
 #include "device_memory.hpp"
 #include "fault_anon.hpp"
 #include "fault_file.hpp"
+#include "fault_raw.hpp"
 #include "fault_swap.hpp"
 #include "fault_types.hpp"
 #include "hugetlb_fault.hpp"
@@ -45,8 +46,8 @@ template <class P>
     switch (e.kind()) {
         case entry_kind::none:
             if (v.is_anonymous()) return anon_fault(mm, v, a, flags, at);
-            if (v.kind == vma_kind::file || v.kind == vma_kind::shmem) return file_fault(mm, v, a, flags, at);
-            return fault_result::sigbus;
+            if (v.has(vm::pfnmap)) return raw_fault(mm, v, a, at);
+            return v.source ? file_fault(mm, v, a, flags, at) : fault_result::sigbus;
         case entry_kind::leaf:
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;

@@ -11,7 +11,7 @@ namespace pinfold::mm {
 
 /// Bits every entry of v has when it is installed: young, and no access if the VMA has none.
 [[nodiscard]] inline std::uint64_t base_bits(const vma& v) noexcept {
-    return v.is_accessible() ? 0 : entry::bit(eb::protnone);
+    return (v.is_accessible() ? 0 : entry::bit(eb::protnone)) | (v.keyed ? entry::bit(eb::keyed) : 0);
 }
 [[nodiscard]] inline std::uint64_t written_bits(const vma& v) noexcept {
     return v.has(vm::write) ? entry::bit(eb::writable) | entry::bit(eb::dirty) : 0;

@@ -57,7 +57,8 @@ template <class P>
         page->clear(pg::readahead);
         return page;
     }
-    if (f.is_shmem()) {  // a hole: a new page, for readers too
+    if (f.kind == file_kind::driver) return why = fault_result::sigbus, nullptr;  // it has nothing there
+    if (f.starts_as_zeros()) {  // a hole: a new page, for readers too
         std::lock_guard cache(f.lock);
         if (!f.find(index)) {
             frame<P>* page = cache_add_locked(phys, f, index);
@@ -82,7 +83,8 @@ template <class P>
                                       const typename space<P>::place& at) {
     physical<P>& phys = mm.phys;
     const bool write = (flags & ff::write) != 0;
-    if (!write && !v.has(vm::uffd_wp)) {
+    const bool neighbours = v.kind == vma_kind::file || v.kind == vma_kind::shmem;
+    if (!write && neighbours && !v.has(vm::uffd_wp)) {
         fault_around(mm, v, a, at);
         if (!at.slot->read().is_none()) return fault_result::ok;
     }

@@ -80,9 +80,12 @@ public:
     [[nodiscard]] bool is_hugetlb() const noexcept { return huge_order != 0; }
     /// Returns: whether nobody can reach the contents any more.
     [[nodiscard]] bool is_forsaken() const noexcept { return closed && !mappings; }
+    /// Whether what is not cached yet is memory of zeros: there is nothing behind it to be read.
+    [[nodiscard]] bool starts_as_zeros() const noexcept { return is_shmem() || kind == file_kind::secret; }
 
     const file_kind kind;
     const unsigned huge_order;                          ///< hugetlb: the order of its pages; else 0
+    bool raw = false;                                   ///< driver: its memory has no page descriptors
     bool closed = false;                                ///< unlinked, and no handle is left
     std::uint64_t size;  ///< bytes
     std::mutex lock;

@@ -66,7 +66,7 @@ private:
 
     /// Nothing below this level. A core dump wants to hear of holes that would read as zero.
     lookup<P> no_page_table(level l) {
-        if (wants(foll::dump) && (v_.is_anonymous() || v_.kind == vma_kind::driver))
+        if (wants(foll::dump) && (v_.is_anonymous() || (v_.kind == vma_kind::driver && !v_.source)))
             return fail(path_id::fp_none, l, -err::efault, {"04-dump", "a hole that a core dump leaves out"});
         return {};
     }

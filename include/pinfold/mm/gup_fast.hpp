@@ -37,7 +37,7 @@ public:
 private:
     [[nodiscard]] bool wants(unsigned f) const noexcept { return (flags_ & f) != 0; }
     [[nodiscard]] bool grants(entry e) const noexcept {
-        return e.is_leaf() && e.has(eb::user) && !e.has(eb::protnone) && (!wants(foll::write) || e.has(eb::writable));
+        return e.is_leaf() && e.has(eb::user) && !e.denies_access() && (!wants(foll::write) || e.has(eb::writable));
     }
 
     /// Every level reads each entry once and hands its value down. Returns: whether to go on.

@@ -7,6 +7,7 @@
 
 #include "fault.hpp"
 #include "follow.hpp"
+#include "follow_gate.hpp"
 #include "hugetlb_range.hpp"
 #include "vma_check.hpp"
 
@@ -41,6 +42,13 @@ public:
         while (i < nr && ret == 0) {
             if (!v || !v->holds(start)) {
                 v = mm_.find(start);
+                if (!v && phys_.gate.holds(start)) {
+                    ret = take_gate(start, i);
+                    if (ret != 0) break;
+                    ++i;
+                    start += page_size;
+                    continue;
+                }
                 ret = check(v, start);
                 if (ret != 0) break;
             }
@@ -77,6 +85,15 @@ private:
         const vma_verdict verdict = check_vma<P>(*v, flags_);
         if (verdict.error == 0) return 0;
         return refuse(path_id::vma_check, a, P::vma_errors_pass ? verdict.error : err::efault, verdict.why);
+    }
+
+    /// FP-GATE. Returns: 0 or why to stop. No rule for VMAs is asked: the area has only one way to be used.
+    [[nodiscard]] int take_gate(vaddr a, std::uint64_t slot) {
+        const lookup<P> got = follow_gate(phys_, a, flags_, to_.pages != nullptr, to_.trace);
+        if (got.error != 0) return got.error;
+        if (to_.pages) to_.pages[slot] = got.page;
+        if (to_.vmas) to_.vmas[slot] = &phys_.gate.mapping;
+        return 0;
     }
 
     /// FP-HUGETLB-RANGE. Returns: 0 or why to stop.

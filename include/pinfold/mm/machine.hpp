@@ -30,7 +30,8 @@ public:
     ~machine() {
         tasks_.clear();
         phys_.lru_drain_all();
-        for (auto& f : files_) cache_drop_all(phys_, *f);
+        for (auto& f : files_)
+            if (!f->raw) cache_drop_all(phys_, *f);
     }
 
     [[nodiscard]] physical<P>& phys() noexcept { return phys_; }
@@ -143,6 +144,21 @@ public:
         return p;
     }
     void put_driver_page(page* p) { phys_.drop(p, holder::device); }
+    /// What a driver maps page by page when it is asked for (vm_ops->fault): n pages of its own; or, raw, memory
+    /// without descriptors (VM_PFNMAP). What it does not have is SIGBUS.
+    file& create_driver_file(std::uint64_t n, bool raw = false) {
+        file& f = create_file(file_kind::driver, n << page_shift);
+        f.raw = raw;
+        const pfn first = raw ? device_frames(n) : pfn{};
+        std::lock_guard guard(f.lock);
+        for (std::uint64_t k = 0; k < n; ++k) {
+            page* p = raw ? nullptr : phys_.alloc({.movable = false});
+            if (!raw && !p) break;
+            if (p) phys_.pass(p, holder::hand_out, holder::page_cache);
+            f.cache.emplace(k, file::cached{raw ? first + k : phys_.number(p), 0});
+        }
+        return f;
+    }
     /// Frame numbers of raw device memory without descriptors anybody may use.
     [[nodiscard]] pfn device_frames(std::uint64_t n) {
         std::lock_guard lock(lock_);

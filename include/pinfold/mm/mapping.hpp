@@ -32,6 +32,7 @@ struct mapping {
     unsigned huge_order = 0;         ///< anonymous hugetlb memory of pages of this order (MAP_HUGETLB)
     bool locked = false;
     bool noreserve = false;
+    bool growsdown = false;          ///< a stack: an access below it makes it longer (MAP_GROWSDOWN)
     bool sync = false;               ///< MAP_SHARED_VALIDATE | MAP_SYNC
     bool populate = false;
     bool io = false;                 ///< pfnmap: VM_IO too
@@ -48,8 +49,8 @@ inline void describe(vma& v, const mapping& m, vaddr start, std::uint64_t len, f
     if (m.huge) v.flags |= vm::hugepage;
     if (m.locked) v.flags |= vm::locked;
     if (m.noreserve) v.flags |= vm::noreserve;
+    if (m.growsdown) v.flags |= vm::growsdown;
     if (m.sync) v.flags |= vm::sync;
-    v.keyed = m.prot == prot::exec;
     v.node = static_cast<signed char>(m.node);
     v.pgoff = start >> page_shift;
     if (source) {
@@ -59,6 +60,7 @@ inline void describe(vma& v, const mapping& m, vaddr start, std::uint64_t len, f
                                                                                    : source->huge_order);
         if (v.is_hugetlb()) v.flags = (v.flags & ~(vm::locked | vm::hugepage)) | vm::hugetlb;
         v.pgoff = m.offset >> page_shift;
+        if (source->raw) v.flags |= vm::pfnmap | vm::io;
     } else if (m.kind == map_kind::pfnmap || m.kind == map_kind::mixedmap) {
         v.kind = vma_kind::driver;
         v.flags |= m.kind == map_kind::pfnmap ? vm::pfnmap | vm::io : vm::mixedmap | (m.io ? vm::io : 0);
@@ -79,6 +81,8 @@ public:
         const std::uint64_t unit = page_size << (source ? source->huge_order : 0);
         len = align_up(len, unit);
         if (len == 0 || (m.offset & (unit - 1)) != 0) return {0, -err::einval};
+        if (m.growsdown && (source || m.shared)) return {0, -err::einval};
+        if (source && source->kind == file_kind::secret && !m.shared) return {0, -err::einval};
         if (source && source->is_hugetlb() && (!mm_.phys.hugetlb.of(source->huge_order) || !can_map_huge<P>(source->huge_order)))
             return {0, -err::einval};
         std::unique_lock lock(mm_.mmap_lock);
@@ -97,6 +101,7 @@ public:
         }
         vma fresh;
         detail::describe(fresh, m, a, len, source);
+        fresh.keyed = P::execute_only_keys && m.prot == prot::exec;
         if (const int error = check_dax_mapping(mm_.phys, fresh)) return {0, error};
         if (fresh.is_hugetlb() && !attach_huge(fresh)) return {0, -err::enomem};
         mm_.insert(fresh);

@@ -20,7 +20,7 @@ int lock_range(space<P>& mm, vaddr a, std::uint64_t len, bool on) {
         mm.update(a, a + len, [on](vma& v) {
             // Never swapped anyhow: populated, not locked.
             if (v.has(vm::hugetlb | vm::pfnmap | vm::io | vm::mixedmap) || v.kind == vma_kind::fsdax ||
-                v.kind == vma_kind::devdax || v.kind == vma_kind::secretmem)
+                v.kind == vma_kind::devdax || v.kind == vma_kind::driver || v.kind == vma_kind::secretmem)
                 return;
             v.flags = on ? v.flags | vm::locked : v.flags & ~vm::locked;
         });

@@ -16,6 +16,7 @@ namespace detail {
 template <class P>
 [[nodiscard]] entry reprotect(const physical<P>& phys, const vma& v, entry e, bool huge) noexcept {
     e = v.is_accessible() ? e.without(eb::protnone) : e.with(eb::protnone);
+    e = v.keyed ? e.with(eb::keyed) : e.without(eb::keyed);
     if (!v.has(vm::write)) return e.without(eb::writable);
     if (e.has(eb::writable)) return e;
     const bool is_told = v.tracks_dirty() || v.kind == vma_kind::fsdax;
@@ -55,7 +56,7 @@ template <class P>
         from = v.end;
         const std::uint64_t before = v.flags;
         v.flags = (v.flags & ~vm::access) | detail::access_flags(p);
-        v.keyed = p == prot::exec;
+        v.keyed = P::execute_only_keys && p == prot::exec;
         if (v.is_hugetlb()) {
             if (v.flags != before) protect_huge(mm, v);
             continue;

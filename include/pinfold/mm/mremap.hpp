@@ -27,9 +27,9 @@ template <class P>
     if (!v) return -err::efault;
     if (r.keep_old && r.old_length != r.new_length) return -err::einval;
     if (r.old_length == 0) return -err::einval;  // a second mapping of the same file is not offered
-    if (r.keep_old && v->has(vm::pfnmap)) return -err::einval;
+    if (r.keep_old && (v->has(vm::pfnmap) || v->kind == vma_kind::driver)) return -err::einval;
     if (r.old_length > v->end - a) return -err::efault;
-    if (r.new_length > r.old_length && v->has(vm::pfnmap | vm::mixedmap)) return -err::efault;
+    if (r.new_length > r.old_length && v->kind == vma_kind::driver) return -err::efault;
     return 0;
 }
 

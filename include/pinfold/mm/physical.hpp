@@ -13,6 +13,7 @@
 #include "contents.hpp"
 #include "dev_pagemap.hpp"
 #include "frame.hpp"
+#include "gate.hpp"
 #include "hugetlb_pool.hpp"
 #include "ledger.hpp"
 #include "lru.hpp"
@@ -45,6 +46,7 @@ struct options {
     std::vector<huge_pool_size> huge_pools;      ///< pages of the hugetlb pools at the start
     std::uint64_t swap = std::uint64_t{1} << 26;  ///< bytes of the swap area; 0: none
     std::uint64_t pmem = std::uint64_t{128} << 20;  ///< persistent memory under the DAX filesystem
+    bool has_gate = true;                        ///< a page of the kernel's in every process (vsyscall)
     bool dax_sync = false;                       ///< MAP_SYNC is possible on it
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
 };
@@ -110,6 +112,10 @@ public:
         if (!zero_) throw std::invalid_argument("pinfold: a machine needs memory");
         zero_->set(pg::zero);
         zero_->set(pg::reserved);
+        if (page* p = o.has_gate ? alloc({.movable = false}) : nullptr) {
+            p->set(pg::reserved);
+            gate.open(number(p));
+        }
         hugetlb.set_up(*this, o.huge_pools);
     }
     physical(const physical&) = delete;
@@ -272,6 +278,7 @@ public:
     pagemap_list<P> pagemaps;
     wait_queue page_idle;   ///< who waits for a device page to become idle
     anon_rmap_pool rmaps;
+    gate_area gate;
     ksm_spaces mergeable;
     swap_area swap;
     thp_mode thp;

@@ -85,6 +85,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool longterm_needs_pin = false;
     static constexpr bool execute_only_keys = true;
     static constexpr int signal_error = err::erestartsys;
+    static constexpr bool gup_grows_stacks = true;      ///< a lookup below a stack makes it longer, as an access does
     static constexpr bool vma_errors_pass = false;      ///< false: every failed VMA check is -EFAULT
 
     // fork and reclaim
@@ -129,6 +130,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool longterm_needs_pin = true;
     static constexpr bool execute_only_keys = true;
     static constexpr int signal_error = err::eintr;
+    static constexpr bool gup_grows_stacks = false;
     static constexpr bool vma_errors_pass = true;
 
     static constexpr bool fork_copies_untouched_anon = false;

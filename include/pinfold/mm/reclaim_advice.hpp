@@ -176,7 +176,7 @@ private:
 /// Returns: 0 or -EINVAL. Requires: the mmap lock for reading; v covers [from, to).
 template <class P>
 [[nodiscard]] int advise_reclaim(space<P>& mm, vma& v, vaddr from, vaddr to, reclaim_advice what) {
-    if (v.has(vm::locked | vm::pfnmap | vm::hugetlb)) return -err::einval;
+    if (v.has(vm::locked | vm::pfnmap | vm::hugetlb) || v.kind == vma_kind::secretmem) return -err::einval;
     if (what == reclaim_advice::free && !v.is_anonymous()) return -err::einval;
     detail::advised<P>(mm, v, what).run(from, to);
     return 0;

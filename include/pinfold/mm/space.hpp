@@ -110,6 +110,14 @@ public:
         merge(vmas_.find(v.start));
     }
 
+    /// Effects: v begins at `start`, further down. Requires: v is private anonymous memory, what is below it is free.
+    void grow_down(vma& v, vaddr start) {
+        auto node = vmas_.extract(v.start);
+        set_bounds(v, start, v.end, v.pgoff - ((v.start - start) >> page_shift));
+        node.key() = start;
+        vmas_.insert(std::move(node));
+    }
+
     /// Effects: `at` becomes a border. Requires: at lies inside a VMA or nowhere; page aligned.
     void split_at(vaddr at) {
         vma* low = find(at);

@@ -42,7 +42,8 @@ void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
     frame<P>* table = mm.tables.withdraw(at.table);
     entry_slot* pte = mm.tables.slots(table);
     if (phys.is_huge_zero(head)) {
-        const entry zero = entry::leaf(phys.number(phys.zero_page()), entry::bit(eb::special));
+        const std::uint64_t denied = e.raw & (entry::bit(eb::protnone) | entry::bit(eb::keyed));
+        const entry zero = entry::leaf(phys.number(phys.zero_page()), denied | entry::bit(eb::special));
         for (std::size_t i = 0; i < table_entries; ++i) pte[i].set(zero);
     } else {
         phys.hold(head, holder::entry, pages_per_pmd - 1);
