@@ -153,6 +153,8 @@ void add_knob_ops(op_table<P>&);
 template <class P>
 void add_mapping_ops(op_table<P>&);
 template <class P>
+void add_migrate_ops(op_table<P>&);
+template <class P>
 void add_release_ops(op_table<P>&);
 template <class P>
 void add_thp_ops(op_table<P>&);
@@ -172,6 +174,7 @@ template <class P>
     add_iouring_ops(t);
     add_knob_ops(t);
     add_mapping_ops(t);
+    add_migrate_ops(t);
     add_release_ops(t);
     add_thp_ops(t);
     return t;

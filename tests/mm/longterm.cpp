@@ -14,8 +14,8 @@ mm::options with_movable() {
 
 }  // namespace
 
-BOTH_PROFILES("a page in the movable zone is moved, letters kept, contents kept, all statistics balanced",
-              "[longterm]") {
+TEST_CASE("6.12: a page in the movable zone is moved, letters kept, contents kept, all statistics balanced", "[longterm]") {
+    using TestType = checked_6_12;
     for (const bool fast : {true, false}) {
         world<TestType> w(with_movable());
         const vaddr a = w.map(4 * 4096, {.node = 1});
@@ -27,14 +27,7 @@ BOTH_PROFILES("a page in the movable zone is moved, letters kept, contents kept,
         w.unpin(4);
         const auto then = w.box.counters();
         const unsigned flags = foll::write | foll::longterm;
-        long got = 0;
-        if constexpr (is_2019<TestType>) {
-            // The fast walk of 2019 does not look where pages stand; its slow path does.
-            w.pages.assign(4, nullptr);
-            got = fast ? w.t.pin_longterm_pages(a, 4, foll::write, w.pages) : w.pin_slow(a, 4, flags);
-        } else {
-            got = fast ? w.pin(a, 4, flags) : w.pin_slow(a, 4, flags);
-        }
+        const long got = fast ? w.pin(a, 4, flags) : w.pin_slow(a, 4, flags);
         CHECK(got == 4);
         for (unsigned k = 0; k < 4; ++k) {
             const auto o = w.t.inspect(a + k * 4096);
@@ -43,7 +36,7 @@ BOTH_PROFILES("a page in the movable zone is moved, letters kept, contents kept,
             CHECK(o.letters == "WDY");
             CHECK(o.page.page == w.pages[k]);
             CHECK(o.page.refs == 1025);
-            CHECK(o.page.flags == pick<TestType, std::string>("DB", "XDB"));
+            CHECK(o.page.flags == "XDB");
             CHECK(w.t.load(a + k * 4096).value == k + 1);
         }
         CHECK((w.box.counters() - then) == mm::pin_counters{8, 4});
@@ -85,7 +78,7 @@ TEST_CASE("6.12: somebody else holds the page: -ENOMEM, nothing owned, nothing m
         CHECK(trace.refusal()->path == mm::path_id::longterm);
         CHECK(w.page_at(a) == page);
         CHECK(w.letters(a) == "WDY");
-        CHECK(w.flags(a) == (by_pin ? "XB" : "XDB"));
+        CHECK(w.flags(a) == "XDB");
         w.audit();
         if (by_pin) w.t.unpin_user_page(held[0]);
         else w.t.put_page(held[0]);

@@ -107,6 +107,7 @@ template <class P>
     } else if (head) {
         phys.drop(head, holder::entry);
         free_swap_if_unmapped(phys, head);
+        if (is_partly_mapped(head)) phys.partly_mapped.add(head);
     }
     if (head) phys.drop(head, holder::temporary);
     return fault_result::ok;

@@ -9,7 +9,7 @@
 
 namespace pinfold::mm {
 
-/// Bits every entry of v has when it is installed: young, and no access if the VMA has none.
+/// Bits every entry of v has when it is installed: young, and no access if the VMA has none or a key denies it.
 [[nodiscard]] inline std::uint64_t base_bits(const vma& v) noexcept {
     return (v.is_accessible() ? 0 : entry::bit(eb::protnone)) | (v.keyed ? entry::bit(eb::keyed) : 0);
 }

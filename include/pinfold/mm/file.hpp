@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "dax_inode.hpp"
 #include "vma.hpp"
@@ -64,17 +65,28 @@ public:
         --it;
         return index < it->first + (std::uint64_t{1} << it->second.order) ? &*it : nullptr;
     }
+    /// Effects: v is asked after all others: a walk sees a parent before the child that copies from it.
     void attach(vma& v) noexcept {
-        v.file_prev = nullptr;
-        v.file_next = mappings;
-        if (mappings) mappings->file_prev = &v;
-        mappings = &v;
+        v.file_next = nullptr;
+        v.file_prev = last_mapping;
+        (last_mapping ? last_mapping->file_next : mappings) = &v;
+        last_mapping = &v;
     }
     void detach(vma& v) noexcept {
         if (v.file_prev) v.file_prev->file_next = v.file_next;
         else mappings = v.file_next;
         if (v.file_next) v.file_next->file_prev = v.file_prev;
+        else last_mapping = v.file_prev;
         v.file_next = v.file_prev = nullptr;
+    }
+
+    /// Effects: new pages of places [from, to) come from `node`; a later word beats an earlier one.
+    void bind(std::uint64_t from, std::uint64_t to, signed char node) { bound.push_back({from, to, node}); }
+    /// Returns: the node for place `index`, -1 for any.
+    [[nodiscard]] int node_of(std::uint64_t index) const noexcept {
+        for (auto b = bound.rbegin(); b != bound.rend(); ++b)
+            if (index >= b->from && index < b->to) return b->node;
+        return -1;
     }
 
     [[nodiscard]] bool is_hugetlb() const noexcept { return huge_order != 0; }
@@ -93,6 +105,12 @@ public:
     std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
     std::set<std::uint64_t> promised;                   ///< hugetlb: huge pages reserved for it or in it
     vma* mappings = nullptr;
+    vma* last_mapping = nullptr;
+    struct binding {
+        std::uint64_t from, to;
+        signed char node;
+    };
+    std::vector<binding> bound;                         ///< shmem: mbind
     std::unique_ptr<dax_inode> dax{};                   ///< of files whose pages are the device's own
 };
 

@@ -19,7 +19,7 @@ inline constexpr unsigned zone_kinds = 4;
 enum class pg : unsigned char {
     locked = 24, dirty, uptodate, lru, batched, large, exclusive, swapbacked, mlocked, referenced, writeback,
     swapcache, buffers, buddy, table, reserved, hwpoison, readahead, hugetlb, zero, written, isolated, bad,
-    huge_zero, restore_reserve,
+    huge_zero, restore_reserve, split_queued,
 };
 
 /// What frame::mapping points to, in its low two bits.

@@ -30,7 +30,8 @@ template <class P>
 template <class P>
 [[nodiscard]] bool is_longterm_pinnable(const physical<P>& phys, const frame<P>* head) noexcept {
     const migrate_type t = phys.types.of(phys.number(head));
-    if (t == migrate_type::cma || t == migrate_type::isolate) return false;
+    if (t == migrate_type::cma || (P::longterm_leaves_movable && t == migrate_type::isolate)) return false;
+    if (!P::longterm_leaves_movable) return true;
     if (is_device(head, device_type::coherent)) return false;  // must be able to go when its device goes
     return phys.is_zero_page(head) || head->zone() != zone_kind::movable;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ledger.hpp"
+#include "request.hpp"
 #include "zone.hpp"
 
 namespace pinfold::mm {
@@ -28,7 +29,7 @@ struct pool_state {
     std::int64_t pages = 0, free = 0, reserved = 0, surplus = 0;
 };
 
-/// Phys offers take_block(order), give_block(page*, order), nth, number, note and data.
+/// Phys offers take_block(order, request), give_block(page*, order), suits(page*, request), nth, number, note and data.
 template <class P, class Phys>
 class hugetlb_pool {
 public:
@@ -104,22 +105,51 @@ public:
                 ++surplus_;
             }
             if (promised) --reserved_;
-            head = free_.back();
-            free_.pop_back();
+            const auto near = [this](page* p) { return phys_.suits(p, {.node = 0, .exact = true}); };
+            const auto it = std::find_if(free_.rbegin(), free_.rend(), near);
+            const auto chosen = it != free_.rend() ? std::next(it).base() : std::prev(free_.end());
+            head = *chosen;
+            free_.erase(chosen);
         }
-        if (!head->is(pg::hugetlb)) form(head);
-        for (std::uint64_t k = 0; k < head->pages(); ++k) {
-            page* t = phys_.nth(head, k);
-            ++t->generation;
-            if (t->is(pg::written)) phys_.data.zero(*t, phys_.number(t));
-        }
-        phys_.note(head, holder::hand_out, 1);
-        head->count.init(1);  // last: whoever sees it live sees the layout
+        hand_out(head);
         return head;
+    }
+
+    /// Effects: hands a page out for the contents of one that moves: a free one that is promised to nobody and stands
+    /// right, or, if the buddy can make one, a page beside the pool, marked isolated: moved() settles whose place it
+    /// has. One reference (holder: hand-out). Returns: null when there is none.
+    [[nodiscard]] page* take_to_move(const request& where) {
+        page* head = nullptr;
+        {
+            std::lock_guard guard(lock_);
+            if (static_cast<std::int64_t>(free_.size()) > reserved_) {
+                const auto it = std::find_if(free_.rbegin(), free_.rend(), [&](page* p) { return phys_.suits(p, where); });
+                if (it != free_.rend()) {
+                    head = *it;
+                    free_.erase(std::next(it).base());
+                }
+            }
+        }
+        const bool beside = !head;
+        if (!head && !is_gigantic()) head = phys_.take_block(order_, where);
+        if (!head) return nullptr;
+        hand_out(head);
+        if (beside) head->set(pg::isolated);
+        return head;
+    }
+    /// Effects: `to` is what `from` was in this pool. Requires: take_to_move gave `to`; `from` is isolated.
+    void moved(page* from, page* to) noexcept {
+        if (!to->clear(pg::isolated)) from->clear(pg::isolated);  // both are the pool's own
     }
 
     /// Effects: a page whose count reached zero is the pool's again; the caller alone owned it.
     void give(page* head) {
+        if (head->is(pg::isolated)) {  // its place in the pool is another page's, or never was its own
+            const std::lock_guard guard(lock_);
+            head->mapping.store(0);
+            head->index = 0;
+            return dissolve(head);
+        }
         const bool promised = head->is(pg::restore_reserve);
         head->mapping.store(0);
         head->index = 0;
@@ -159,9 +189,20 @@ public:
     }
 
 private:
+    void hand_out(page* head) {
+        if (!head->is(pg::hugetlb)) form(head);
+        for (std::uint64_t k = 0; k < head->pages(); ++k) {
+            page* t = phys_.nth(head, k);
+            ++t->generation;
+            if (t->is(pg::written)) phys_.data.zero(*t, phys_.number(t));
+        }
+        phys_.note(head, holder::hand_out, 1);
+        head->count.init(1);  // last: whoever sees it live sees the layout
+    }
+
     // Everything below: requires lock_.
     bool grow() {
-        page* block = phys_.take_block(order_);
+        page* block = phys_.take_block(order_, {.movable = false});
         if (!block) return false;
         free_.push_back(block);
         ++pages_;

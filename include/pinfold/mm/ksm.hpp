@@ -153,7 +153,7 @@ private:
         page* head = phys_.head(p);
         if (!head->is(pg::large) || !try_lock_page(head)) return;
         (void)split_folio(phys_, head, p);
-        unlock_page(head);
+        unlock_page(phys_.head(p));  // of p itself, when it was split off
     }
 
     /// The page looked at becomes the KSM page, and the earlier one joins it. Where that one is held by somebody,

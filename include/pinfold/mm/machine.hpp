@@ -12,6 +12,7 @@
 #include "file_calls.hpp"
 #include "fork.hpp"
 #include "ksm.hpp"
+#include "split_range.hpp"
 #include "task.hpp"
 
 namespace pinfold::mm {

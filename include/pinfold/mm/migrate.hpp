@@ -7,99 +7,17 @@
 #include <mutex>
 
 #include "error.hpp"
+#include "isolate.hpp"
+#include "ksm_node.hpp"
+#include "migrate_entries.hpp"
 #include "page_lock.hpp"
-#include "pagecache.hpp"
-#include "rmap_walk.hpp"
-#include "space.hpp"
 
 namespace pinfold::mm {
 
-/// Effects: the folio leaves the LRU and the caller has one reference of it (holder: isolation).
-/// Returns: false when it is not on the LRU. Requires: a reference.
-template <class P>
-[[nodiscard]] bool isolate(physical<P>& phys, frame<P>* head) {
-    phys.hold(head, holder::isolation);
-    if (head->clear(pg::lru)) return true;
-    phys.drop(head, holder::isolation);
-    return false;
-}
-template <class P>
-void put_back(physical<P>& phys, frame<P>* head) {
-    head->set(pg::lru);
-    phys.drop(head, holder::isolation);
-}
+/// sync waits for locks and for writeback; async gives up.
+enum class migrate_mode : unsigned char { async, sync };
 
 namespace detail {
-
-/// What the counts must be if nobody but the mappings, the cache and the isolator holds the folio (spec 02 §6).
-template <class P>
-[[nodiscard]] std::int64_t expected_count(const frame<P>* head) noexcept {
-    std::int64_t n = 0;
-    if (!head->is_anon() && head->mapping.load() != 0) n += static_cast<std::int64_t>(head->pages());
-    if (head->is(pg::swapcache)) n += static_cast<std::int64_t>(head->pages());
-    if (head->is(pg::buffers)) ++n;
-    return n + folio_mapcount(head);
-}
-
-/// Step 4: entries become migration entries. Returns: false when a pinned exclusive page put one back.
-template <class P>
-[[nodiscard]] bool unmap_for_migration(physical<P>& phys, frame<P>* head) {
-    const pfn first = phys.number(head);
-    std::uint64_t gone = 0;
-    bool refused = false;
-    each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
-        if (refused) return;
-        const entry e = at.slot->read();
-        const bool mapped = e.is_leaf() ? !e.has(eb::special) : e.kind() == entry_kind::device_private;
-        if (!mapped || e.number() != first + k) return;
-        frame<P>* page = phys.nth(head, k);
-        entry saved = at.slot->take();
-        bool exclusive = false;
-        if constexpr (P::anon_exclusive) {
-            exclusive = page->is(pg::exclusive);
-            if (exclusive) {
-                word64::full_fence();
-                if (e.is_leaf() && physical<P>::ops::maybe_pinned(head)) {
-                    at.slot->set(saved);
-                    refused = true;
-                    return;
-                }
-                page->clear(pg::exclusive);
-                word64::full_fence();
-            }
-        }
-        if (saved.has(eb::dirty)) head->set(pg::dirty);
-        std::uint64_t bits = saved.raw & ~entry{}.with(eb::user).raw & 0xfff0;
-        if (exclusive) bits |= entry::bit(eb::exclusive);
-        at.slot->set(entry::make(entry_kind::migration, e.number(), bits));
-        if (at.at == level::pmd) unmap_huge(head);
-        else unmap_pte(page, head);
-        ++gone;
-    });
-    if (gone != 0) phys.drop(head, holder::entry, gone);
-    return !refused;
-}
-
-/// Step 9: migration entries of `old` point to `to`.
-template <class P>
-void restore_entries(physical<P>& phys, frame<P>* walk, frame<P>* old, frame<P>* to) {
-    const pfn first = phys.number(old);
-    each_slot(phys, walk, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
-        const entry e = at.slot->read();
-        if (e.kind() != entry_kind::migration || e.number() != first + k) return;
-        frame<P>* page = phys.nth(to, k);
-        phys.hold(to, holder::entry);
-        if (at.at == level::pmd) map_huge(to);
-        else map_pte(page, to);
-        if (e.has(eb::exclusive)) page->set(pg::exclusive);
-        if (is_device(to, device_type::private_memory)) {
-            at.slot->set(entry::make(entry_kind::device_private, phys.number(page), e.raw & entry::bit(eb::writable)));
-            return;
-        }
-        const std::uint64_t bits = (e.raw & 0xfff0 & ~entry::bit(eb::exclusive)) | entry::bit(eb::user);
-        at.slot->set(entry::make(entry_kind::leaf, phys.number(page), bits));
-    });
-}
 
 /// Effects: the slots of `from` are cached in `to` from now on. Requires: the page lock of `from`.
 template <class P>
@@ -114,66 +32,116 @@ void move_swap_cache(physical<P>& phys, frame<P>* from, frame<P>* to) {
     phys.drop(from, holder::swap_cache, n);  // the isolation keeps it
 }
 
+/// The move of one isolated, locked folio to a fresh place of the same size.
+template <class P>
+class mover {
+public:
+    using page = frame<P>;
+
+    mover(physical<P>& phys, page* from, page* to) : phys_(phys), from_(from), to_(to) {
+        if (!from->is_anon()) file_ = from->template owner_as<file>();
+    }
+
+    /// Returns: 0, -EAGAIN: somebody else holds it, or -EBUSY: its owner does not let it move. It then stays as it was,
+    /// but for the dirtiness of its entries, which the folio has now (NR-7).
+    [[nodiscard]] int run() {
+        int error = unmap_for_migration(phys_, from_) && folio_mapcount(from_) == 0 ? 0 : -err::eagain;
+        if (error == 0) error = move();
+        restore_entries(phys_, from_, from_, error == 0 ? to_ : from_);
+        if (error == 0 && file_) from_->set_owner(nullptr, owner::none_or_file);
+        return error;
+    }
+
+private:
+    [[nodiscard]] int move() {
+        if (file_ && file_->kind == file_kind::secret) return -err::ebusy;
+        std::unique_lock<std::mutex> cache;
+        if (file_) cache = std::unique_lock(file_->lock);
+        if (file_ && from_->template owner_as<file>() != file_) return -err::eagain;  // truncated meanwhile
+        const std::int64_t expected = expected_count(from_) + 1;  // + the isolation
+        if (from_->count.raw() != expected) return -err::eagain;
+        if (file_ && !from_->count.freeze(static_cast<std::int32_t>(expected))) return -err::eagain;
+        copy();
+        if (from_->is(pg::swapcache)) move_swap_cache(phys_, from_, to_);
+        if (from_->is_ksm())
+            if (auto* node = from_->template owner_as<ksm_node>())
+                node->where.store(static_cast<std::int64_t>(phys_.number(to_).n));
+        if (file_) move_cache(expected);
+        return 0;
+    }
+    void copy() {
+        constexpr std::int64_t kept = page::bit(pg::dirty) | page::bit(pg::uptodate) | page::bit(pg::swapbacked) |
+                                      page::bit(pg::mlocked) | page::bit(pg::referenced) | page::bit(pg::buffers) |
+                                      page::bit(pg::readahead) | page::bit(pg::restore_reserve);
+        for (std::uint64_t k = 0; k < from_->pages(); ++k) {
+            page* a = phys_.nth(from_, k);
+            page* b = phys_.nth(to_, k);
+            phys_.data.copy(*b, phys_.number(b), *a, phys_.number(a));
+        }
+        to_->index = from_->index;
+        to_->mapping.publish(from_->mapping.load());
+        to_->change(from_->flags.load() & kept, 0);
+        from_->clear(pg::restore_reserve);
+    }
+    /// The new page takes over the cache's units and the buffers. Requires: the file's lock, `from` frozen.
+    void move_cache(std::int64_t expected) {
+        const std::uint64_t cached = cache_units(from_);
+        const bool buffers = from_->is(pg::buffers);
+        phys_.hold(to_, holder::page_cache, cached);
+        if (buffers) phys_.hold(to_, holder::buffers);
+        phys_.note(from_, holder::page_cache, -static_cast<std::int64_t>(cached));
+        if (buffers) phys_.note(from_, holder::buffers, -1);
+        file_->cache[from_->index].first = phys_.number(to_);
+        from_->count.unfreeze(static_cast<std::int32_t>(expected - static_cast<std::int64_t>(cached + (buffers ? 1U : 0U))));
+        from_->change(0, page::bit(pg::buffers) | page::bit(pg::dirty));
+    }
+
+    physical<P>& phys_;
+    page* from_;
+    page* to_;
+    file* file_ = nullptr;
+};
+
+/// Returns: a place for a folio like `head`, one reference (holder: hand-out); null when there is none.
+template <class P>
+[[nodiscard]] frame<P>* destination_for(physical<P>& phys, const frame<P>* head, request where) {
+    where.order = head->order();
+    return head->is(pg::hugetlb) ? phys.hugetlb.of(where.order)->take_to_move(where) : phys.alloc(where);
+}
+
 }  // namespace detail
 
-/// Effects: moves an isolated folio to a fresh place; its isolation ends either way.
-/// Returns: 0 or -EAGAIN (somebody else holds it, or it is pinned) or -ENOMEM; the folio then stays as it was.
+/// Effects: moves an isolated folio to `fresh`; what is left of the old one is freed. `fresh` (holder: hand-out) is
+/// consumed. Returns: 0, -EAGAIN or -EBUSY; the folio is still isolated then.
 template <class P>
-[[nodiscard]] int migrate_folio(physical<P>& phys, frame<P>* head, request where) {
-    frame<P>* fresh = phys.alloc(where);
-    if (!fresh) {
-        put_back(phys, head);
-        return -err::enomem;
-    }
-    lock_page(head);
-    bool moved = false;
-    file* f = head->is_anon() ? nullptr : head->template owner_as<file>();
-    if (detail::unmap_for_migration(phys, head) && folio_mapcount(head) == 0) {
-        const std::int64_t expected = detail::expected_count(head) + 1;  // + the isolation
-        std::unique_lock<std::mutex> cache;
-        if (f) cache = std::unique_lock(f->lock);
-        moved = head->count.raw() == expected;
-        if (moved && f) moved = head->count.freeze(static_cast<std::int32_t>(expected));
-        if (moved) {
-            for (std::uint64_t k = 0; k < head->pages(); ++k) {
-                frame<P>* from = phys.nth(head, k);
-                frame<P>* to = phys.nth(fresh, k);
-                phys.data.copy(*to, phys.number(to), *from, phys.number(from));
-            }
-            fresh->index = head->index;
-            fresh->mapping.publish(head->mapping.load());
-            const std::int64_t kept = frame<P>::bit(pg::dirty) | frame<P>::bit(pg::uptodate) |
-                                      frame<P>::bit(pg::swapbacked) | frame<P>::bit(pg::mlocked) |
-                                      frame<P>::bit(pg::referenced) | frame<P>::bit(pg::buffers);
-            fresh->change(head->flags.load() & kept, 0);
-            if (head->is(pg::swapcache)) detail::move_swap_cache(phys, head, fresh);
-            if (head->is_ksm())
-                if (auto* node = head->template owner_as<ksm_node>())
-                    node->where.store(static_cast<std::int64_t>(phys.number(fresh).n));
-            if (f) {  // the new page takes over the cache's units and the buffers
-                const std::uint64_t cached = head->pages() + (head->is(pg::buffers) ? 1U : 0U);
-                phys.hold(fresh, holder::page_cache, head->pages());
-                if (head->is(pg::buffers)) phys.hold(fresh, holder::buffers);
-                phys.note(head, holder::page_cache, -static_cast<std::int64_t>(head->pages()));
-                if (head->is(pg::buffers)) phys.note(head, holder::buffers, -1);
-                f->cache[head->index].first = phys.number(fresh);
-                head->count.unfreeze(static_cast<std::int32_t>(expected - static_cast<std::int64_t>(cached)));
-                head->change(0, frame<P>::bit(pg::buffers) | frame<P>::bit(pg::dirty));
-            }
+[[nodiscard]] int move_folio(physical<P>& phys, frame<P>* head, frame<P>* fresh, migrate_mode mode) {
+    int error = -err::eagain;
+    const bool may_wait = mode == migrate_mode::sync;
+    if (may_wait) lock_page(head);
+    if (may_wait || try_lock_page(head)) {
+        for (unsigned spins = 0; may_wait && head->is(pg::writeback); relax(spins)) {
         }
+        if (!head->is(pg::writeback)) error = detail::mover<P>(phys, head, fresh).run();
+        unlock_page(head);
     }
-    detail::restore_entries(phys, head, head, moved ? fresh : head);
-    unlock_page(head);
-    if (!moved) {
-        phys.drop(fresh, holder::hand_out);
-        put_back(phys, head);
-        return -err::eagain;
+    if (error == 0) {
+        if (head->is(pg::hugetlb)) phys.hugetlb.of(head->order())->moved(head, fresh);
+        else fresh->set(pg::lru);
     }
-    if (f) head->set_owner(nullptr, owner::none_or_file);
-    fresh->set(pg::lru);
     phys.drop(fresh, holder::hand_out);
-    phys.drop(head, holder::isolation);
-    return 0;
+    if (error == 0) phys.drop(head, holder::isolation);
+    return error;
+}
+
+/// Effects: one attempt to move an isolated folio to a place as `where` says; its isolation ends either way.
+/// Returns: 0, -EAGAIN (somebody else holds it, or it is pinned), -EBUSY, -ENOMEM; the folio then stays as it was.
+template <class P>
+[[nodiscard]] int migrate_folio(physical<P>& phys, frame<P>* head, const request& where,
+                                migrate_mode mode = migrate_mode::sync) {
+    frame<P>* fresh = detail::destination_for(phys, head, where);
+    const int error = fresh ? move_folio(phys, head, fresh, mode) : -err::enomem;
+    if (error != 0) put_back(phys, head);
+    return error;
 }
 
 }  // namespace pinfold::mm

@@ -38,7 +38,7 @@ template <class P>
 /// Returns: the page, its hand-out reference now the cache's; null when memory is out.
 template <class P>
 frame<P>* cache_add_locked(physical<P>& phys, file& f, std::uint64_t index, unsigned order = 0) {
-    frame<P>* page = phys.alloc({.order = order});
+    frame<P>* page = phys.alloc({.order = order, .node = f.node_of(index)});
     if (!page) return nullptr;
     if (order != 0) phys.hold(page, holder::page_cache, page->pages() - 1);
     phys.pass(page, holder::hand_out, holder::page_cache);

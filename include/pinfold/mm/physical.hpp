@@ -19,7 +19,9 @@
 #include "lru.hpp"
 #include "ksm_node.hpp"
 #include "memmap.hpp"
+#include "request.hpp"
 #include "rmap.hpp"
+#include "split_queue.hpp"
 #include "stats.hpp"
 #include "swap.hpp"
 #include "warn.hpp"
@@ -49,28 +51,6 @@ struct options {
     bool has_gate = true;                        ///< a page of the kernel's in every process (vsyscall)
     bool dax_sync = false;                       ///< MAP_SYNC is possible on it
     std::uint64_t device_space = std::uint64_t{1} << 34;  ///< frame numbers kept for device memory
-};
-
-/// What an allocation is for. Movable ones may use ZONE_MOVABLE and CMA.
-struct request {
-    unsigned order = 0;
-    bool movable = true;
-    int node = -1;        ///< preferred node; -1 = 0
-    bool zeroed = true;
-};
-
-/// While one exists, allocations of this thread are not movable: faults inside a long-term pin (spec 06 §6).
-class pin_scope {
-public:
-    explicit pin_scope(bool on) noexcept : on_(on) { depth += on_; }
-    pin_scope(const pin_scope&) = delete;
-    pin_scope& operator=(const pin_scope&) = delete;
-    ~pin_scope() { depth -= on_; }
-    [[nodiscard]] static bool active() noexcept { return depth != 0; }
-
-private:
-    static inline thread_local int depth = 0;
-    bool on_;
 };
 
 template <class P>
@@ -168,15 +148,17 @@ public:
     // ---- allocation --------------------------------------------------------------------------------------
     /// Returns: the head of a folio of 2^order frames with one reference (holder: hand-out), or null.
     [[nodiscard]] page* alloc(request r) {
-        const bool movable = r.movable && !pin_scope::active();
+        const bool lasting = pin_scope::active();
+        const bool movable = r.movable && !(lasting && P::longterm_leaves_movable);
         const unsigned want = r.node < 0 ? 0 : static_cast<unsigned>(r.node);
-        for (int pass = 0; pass < 2; ++pass)  // the preferred node first, then the others
+        for (int pass = 0; pass < (r.exact ? 1 : 2); ++pass)  // the preferred node first, then the others
             for (auto z = zones_.rbegin(); z != zones_.rend(); ++z) {
                 const bool there = static_cast<unsigned>((*z)->identity() >> page::node_shift & 15) == want;
                 if (there != (pass == 0)) continue;
                 if (!movable && is_movable_zone(**z)) continue;
                 const auto type = movable ? migrate_type::movable : migrate_type::unmovable;
-                if (page* f = (*z)->take(r.order, type)) return prepare(f, r, (*z)->identity());
+                page* f = r.cma ? (*z)->take_only(r.order, migrate_type::cma) : (*z)->take(r.order, type, !lasting);
+                if (f) return prepare(f, r, (*z)->identity());
             }
         return nullptr;
     }
@@ -192,6 +174,7 @@ public:
         }
         if (!check_free(head)) return;  // quarantined: never handed out again
         ledger.forget(number(head));
+        partly_mapped.forget(head);
         if (head->is(pg::hwpoison) && !head->is(pg::hugetlb)) return;  // as is failed memory
         if (head->is(pg::hugetlb)) return hugetlb.give(head);
         if (order != 0)
@@ -200,14 +183,21 @@ public:
         zone_of(number(head)).give(head, order);
     }
 
-    /// Returns: 2^order dead frames in a row for a hugetlb pool, of any order, or null.
-    [[nodiscard]] page* take_block(unsigned order) {
+    /// Returns: 2^order dead frames in a row for a hugetlb pool, of any order, or null. Never CMA memory.
+    [[nodiscard]] page* take_block(unsigned order, const request& where) {
+        const bool movable = where.movable && !(pin_scope::active() && P::longterm_leaves_movable);
         for (auto z = zones_.rbegin(); z != zones_.rend(); ++z) {
-            if (is_movable_zone(**z)) continue;
-            page* f = order > max_order ? (*z)->take_contiguous(order) : (*z)->take(order, migrate_type::unmovable);
+            if ((is_movable_zone(**z) && !movable) || !is_on(**z, where)) continue;
+            page* f = order > max_order ? (*z)->take_contiguous(order)
+                                        : (*z)->take(order, movable ? migrate_type::movable : migrate_type::unmovable, false);
             if (f) return f;
         }
         return nullptr;
+    }
+    /// Returns: whether the frame is where an allocation like `where` would look first.
+    [[nodiscard]] bool suits(const page* f, const request& where) {
+        const zone<P>& z = zone_of(number(f));
+        return is_on(z, where) && (!is_movable_zone(z) || (where.movable && !(pin_scope::active() && P::longterm_leaves_movable)));
     }
     /// Effects: gives such a block back to the buddy.
     void give_block(page* block, unsigned order) {
@@ -280,6 +270,7 @@ public:
     anon_rmap_pool rmaps;
     gate_area gate;
     ksm_spaces mergeable;
+    split_queue<P> partly_mapped;
     swap_area swap;
     thp_mode thp;
     bool use_huge_zero;
@@ -294,6 +285,11 @@ private:
         std::uint64_t n = first_frame + frames_of(o.ram) + frames_of(o.movable) + frames_of(o.device_space);
         for (const node_size& s : o.more_nodes) n += frames_of(s.ram) + frames_of(s.movable);
         return n;
+    }
+    /// Whether the zone is on the node an exact request names; others take any.
+    static bool is_on(const zone<P>& z, const request& where) noexcept {
+        const int node = static_cast<int>(z.identity() >> page::node_shift & 15);
+        return !where.exact || node == (where.node < 0 ? 0 : where.node);
     }
     static bool is_movable_zone(const zone<P>& z) noexcept {
         return static_cast<zone_kind>(z.identity() >> page::zone_shift & 7) == zone_kind::movable;

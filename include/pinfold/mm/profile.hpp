@@ -83,6 +83,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool cow_flag = true;              ///< forced writes by FOLL_COW and a dirty entry
     static constexpr bool longterm_checks_first = false;  ///< VMA rules before pinning
     static constexpr bool longterm_needs_pin = false;
+    static constexpr bool longterm_leaves_movable = false;  ///< long-term pins avoid CMA memory only
     static constexpr bool execute_only_keys = true;
     static constexpr int signal_error = err::erestartsys;
     static constexpr bool gup_grows_stacks = true;      ///< a lookup below a stack makes it longer, as an access does
@@ -92,6 +93,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool fork_copies_untouched_anon = true;   ///< also what was only read is copied
     static constexpr bool fork_copies_pinned = false;          ///< pinned pages are shared too (HAZ-COW)
     static constexpr bool split_maps_zeros = false;            ///< split-off pages that are all zero are replaced
+    static constexpr int split_refused = err::ebusy;           ///< a folio somebody holds is to be split
     static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
 
     // Entry points
@@ -128,6 +130,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool cow_flag = false;
     static constexpr bool longterm_checks_first = true;
     static constexpr bool longterm_needs_pin = true;
+    static constexpr bool longterm_leaves_movable = true;
     static constexpr bool execute_only_keys = true;
     static constexpr int signal_error = err::eintr;
     static constexpr bool gup_grows_stacks = false;
@@ -136,6 +139,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool fork_copies_untouched_anon = false;
     static constexpr bool fork_copies_pinned = true;
     static constexpr bool split_maps_zeros = true;
+    static constexpr int split_refused = err::eagain;
     static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "file.hpp"
+#include "hugetlb_entry.hpp"
 #include "ksm_node.hpp"
 #include "space.hpp"
 
@@ -56,6 +57,28 @@ void each_slot(physical<P>&, frame<P>* head, Visit visit) {
         for (vma* v = f->mappings; v; v = v->file_next)
             if (head->index < v->pgoff + v->pages() && head->index + n > v->pgoff)
                 each_slot_in<P>(*v, v->address_of(head->index), n, visit);
+    }
+}
+
+/// The same for a huge page of a pool, which one slot of its size maps: visit(space&, entry_slot&).
+template <class P, class Visit>
+void each_huge_slot(physical<P>&, frame<P>* head, Visit visit) {
+    const auto look = [&](vma& v, vaddr a) {
+        auto& mm = *static_cast<space<P>*>(v.owner);
+        const huge_place at = v.is_hugetlb() ? find_huge(mm, a, v.huge_order) : huge_place{};
+        if (!at.slot) return;
+        word_guard lock(at.lock());
+        visit(mm, *at.slot);
+    };
+    if (head->is_anon()) {
+        auto* rmap = head->template owner_as<anon_rmap>();
+        std::lock_guard guard(rmap->lock);
+        rmap->each_overlapping(head->index, head->pages(), look);
+    } else if (file* f = head->template owner_as<file>()) {
+        std::lock_guard guard(f->lock);
+        for (vma* v = f->mappings; v; v = v->file_next)
+            if (head->index < v->pgoff + v->pages() && head->index + head->pages() > v->pgoff)
+                look(*v, v->address_of(head->index));
     }
 }
 

@@ -3,6 +3,7 @@
 // frame::private_ of such a folio is the slot of its first page. Source: spec 07 §8 §19, spec 10 §1 §11.
 #pragma once
 
+#include "entry.hpp"
 #include "page_lock.hpp"
 #include "physical.hpp"
 

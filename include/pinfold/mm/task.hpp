@@ -10,6 +10,8 @@
 #include "inspect.hpp"
 #include "iobuf.hpp"
 #include "mapping.hpp"
+#include "mempolicy.hpp"
+#include "move_pages.hpp"
 #include "release.hpp"
 
 namespace pinfold::mm {
@@ -54,6 +56,7 @@ public:
         return moved;
     }
     int mlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), true); }
+    int mbind(vaddr a, std::uint64_t len, unsigned node) { return bind_memory(mm_, a, len, node); }
     int munlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), false); }
 
     /// A driver puts one page into a mixedmap: counted and mapped, as vm_insert_page.

@@ -34,6 +34,7 @@ public:
             std::size_t n = 1;
             while (i + n < pages_.size() && pages_[i + n] == pages_[i]) ++n;
             free_swap_if_unmapped(mm_.phys, pages_[i]);
+            if (is_partly_mapped(pages_[i])) mm_.phys.partly_mapped.add(pages_[i]);
             mm_.phys.drop(pages_[i], holder::entry, n);
             i += n;
         }

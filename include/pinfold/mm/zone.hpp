@@ -59,10 +59,18 @@ public:
     }
     [[nodiscard]] std::int64_t identity() const noexcept { return identity_; }
 
-    /// Returns: the first descriptor of a block of 2^order frames, still dead, or null.
-    page* take(unsigned order, migrate_type type) noexcept {
+    /// Returns: the first descriptor of a block of 2^order frames, still dead, or null. `may_use_cma`: movable ones
+    /// fall back on CMA memory.
+    page* take(unsigned order, migrate_type type, bool may_use_cma = true) noexcept {
         std::lock_guard lock(lock_);
-        page* block = take_locked(order, type);
+        page* block = take_locked(order, type, may_use_cma);
+        if (block) free_ -= std::uint64_t{1} << order;
+        return block;
+    }
+    /// The same from the free blocks of this type alone.
+    page* take_only(unsigned order, migrate_type type) noexcept {
+        std::lock_guard lock(lock_);
+        page* block = pop(order, type);
         if (block) free_ -= std::uint64_t{1} << order;
         return block;
     }
@@ -202,7 +210,7 @@ private:
         return nullptr;
     }
 
-    page* take_locked(unsigned order, migrate_type type) noexcept {
+    page* take_locked(unsigned order, migrate_type type, bool may_use_cma) noexcept {
         if (page* f = pop(order, type)) return f;
         if (frontier_ < last_) {
             seed(type);
@@ -212,7 +220,7 @@ private:
         for (migrate_type other : {migrate_type::movable, migrate_type::reclaimable, migrate_type::unmovable})
             if (other != type)
                 if (page* f = pop(order, other)) return f;
-        return type == migrate_type::movable ? pop(order, migrate_type::cma) : nullptr;
+        return type == migrate_type::movable && may_use_cma ? pop(order, migrate_type::cma) : nullptr;
     }
 
     spin_lock lock_;
