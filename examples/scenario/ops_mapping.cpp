@@ -75,7 +75,7 @@ answer madvise(call<P>& c) {
         {"PAGEOUT", mm::advice::pageout},             {"FREE", mm::advice::free},
         {"MERGEABLE", mm::advice::mergeable},         {"UNMERGEABLE", mm::advice::unmergeable},
         {"WIPEONFORK", mm::advice::wipeonfork},       {"KEEPONFORK", mm::advice::keeponfork},
-        {"REMOVE", mm::advice::remove},
+        {"REMOVE", mm::advice::remove},               {"COLLAPSE", mm::advice::collapse},
     };
     for (const auto& [name, advice] : known)
         if (c.word(2) == name) return result_of(c.self.task->madvise(c.address(0), c.number(1), advice));

@@ -6,6 +6,7 @@
 #include <shared_mutex>
 
 #include "advise_remove.hpp"
+#include "collapse.hpp"
 #include "ksm_merge.hpp"
 #include "populate.hpp"
 #include "reclaim_advice.hpp"
@@ -14,7 +15,7 @@
 namespace pinfold::mm {
 
 enum class advice : unsigned char { hugepage, nohugepage, dontneed, free, cold, pageout, populate_read, populate_write,
-                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove };
+                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove, collapse };
 
 namespace detail {
 
@@ -65,6 +66,7 @@ template <class P>
         case advice::free: return advise_reclaim(mm, v, from, to, reclaim_advice::free);
         case advice::cold: return advise_reclaim(mm, v, from, to, reclaim_advice::cold);
         case advice::pageout: return advise_reclaim(mm, v, from, to, reclaim_advice::pageout);
+        case advice::collapse: return collapse_range(mm, v, from, to);
         default: break;
     }
     std::uint64_t on = 0, off = 0;

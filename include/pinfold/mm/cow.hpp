@@ -95,7 +95,8 @@ template <class P>
             map_pte(fresh, fresh);
             phys.pass(fresh, holder::hand_out, holder::entry);
             phys.lru_add(fresh);
-            const entry plain = entry::leaf(phys.number(fresh), base_bits(v));
+            const std::uint64_t watched = (flags & ff::unshare) != 0 ? e.raw & entry::bit(eb::uffd_wp) : 0;  // no write yet
+            const entry plain = entry::leaf(phys.number(fresh), base_bits(v) | watched);
             at.slot->set((flags & ff::unshare) != 0 ? plain : detail::made_writable(plain, v));
             if (page) unmap_pte(page, head);
             if (page) munlock_unmapped(v, head);
@@ -145,8 +146,9 @@ template <class P>
     if (at.slot->read() != e) return fault_result::ok;
     frame<P>* head = phys.head(phys.at(e.number()));
     if (phys.is_huge_zero(head) || !head->is_anon() || !detail::may_reuse(phys, head, head, true)) {
-        if (!splits_to_ptes(mm, e)) return fault_result::sigbus;
-        split_pmd_locked(mm, at, align_down(a, pmd_size));
+        if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+        else if (head->zone() == zone_kind::device) return fault_result::sigbus;
+        else drop_file_pmd(mm, at, lock);  // ptes find their pages by themselves
         return fault_result::ok;
     }
     if ((flags & ff::unshare) == 0) at.slot->set(detail::made_writable(e, v));

@@ -6,7 +6,7 @@
 
 #include "cow.hpp"
 #include "fault_anon.hpp"
-#include "pagecache.hpp"
+#include "shmem_cache.hpp"
 
 namespace pinfold::mm {
 
@@ -61,9 +61,9 @@ template <class P>
     if (f.starts_as_zeros()) {  // a hole: a new page, for readers too
         std::lock_guard cache(f.lock);
         if (!f.find(index)) {
-            frame<P>* page = cache_add_locked(phys, f, index);
+            frame<P>* page = shmem_add_locked(phys, f, index, v.has(vm::hugepage));
             if (!page) return why = fault_result::oom, nullptr;
-            phys.lru_add(page);
+            phys.lru_add(phys.head(page));
         }
     } else {
         if (!read_around(phys, f, index)) return why = fault_result::oom, nullptr;
@@ -76,6 +76,30 @@ template <class P>
     if (!page) why = fault_result::sigbus;
     else page->clear(pg::readahead);
     return page;
+}
+
+/// Effects: where a large folio of a memory file lies wholly in the mapping, and in one table with nothing in it yet,
+/// one fault maps all its pages. Returns: whether it did. Requires: the pte lock; a reference of head, which stays.
+template <class P>
+[[nodiscard]] bool map_whole_folio(physical<P>& phys, const vma& v, vaddr a, const typename space<P>::place& at,
+                                   frame<P>* page, entry e) {
+    frame<P>* head = phys.head(page);
+    if (!P::faults_map_folios || v.kind != vma_kind::shmem || v.has(vm::uffd_missing | vm::uffd_wp) || !head->is(pg::large))
+        return false;
+    const std::uint64_t n = head->pages(), before = phys.index_in_folio(page);
+    const vaddr first = a - (before << page_shift), last = first + (n << page_shift);
+    if (first > a || first < v.start || last > v.end || align_down(first, pmd_size) != align_down(last - 1, pmd_size))
+        return false;
+    entry_slot* const slot = at.slot - before;
+    for (std::uint64_t k = 0; k < n; ++k)
+        if (!slot[k].read().is_none()) return false;
+    phys.hold(head, holder::entry, n);
+    for (std::uint64_t k = 0; k < n; ++k) {
+        map_pte(phys.nth(head, k), head);
+        slot[k].set(e.at(phys.number(head) + k));
+    }
+    mlock_mapped(v, head);
+    return true;
 }
 
 template <class P>
@@ -122,11 +146,17 @@ template <class P>
         phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
+    const entry plain = entry::leaf(phys.number(page), file_read_bits(v));
+    const entry e = write ? detail::made_writable(plain, v) : plain;
+    if (map_whole_folio(phys, v, a, at, page, e)) {
+        lock.release();
+        phys.drop(head, holder::temporary);
+        return fault_result::ok;
+    }
     map_pte(page, head);
     mlock_mapped(v, head);
     phys.pass(head, holder::temporary, holder::entry);
-    const entry e = entry::leaf(phys.number(page), file_read_bits(v));
-    at.slot->set(write ? detail::made_writable(e, v) : e);
+    at.slot->set(e);
     return fault_result::ok;
 }
 

@@ -206,11 +206,12 @@ private:
             const std::uint64_t rest = f.size - (k << page_shift);
             const std::uint64_t n = rest < page_size ? rest : page_size;
             if (f.is_shmem()) {
-                page* p = cache_add_locked(phys_, f, k);
+                const bool is_new = !f.find(k);  // else part of a huge folio
+                page* p = is_new ? shmem_add_locked(phys_, f, k) : phys_.nth(phys_.at(f.find(k)->second.first), k - f.find(k)->first);
                 if (!p) return;
                 phys_.data.fill(*p, phys_.number(p), value, 0, n);
-                p->set(pg::dirty);
-                phys_.lru_add(p);
+                phys_.head(p)->set(pg::dirty);
+                if (is_new) phys_.lru_add(phys_.head(p));
             } else {
                 auto& block = f.blocks[k];
                 for (std::uint64_t i = 0; i < n; ++i) block[i] = value;

@@ -36,7 +36,10 @@ struct node_size {
     std::uint64_t cma = 0;      ///< part of `ram` that only movable pages may use
 };
 
-enum class thp_mode : unsigned char { never, madvise, always };
+enum class thp_mode : unsigned char { never, madvise, always, inherit };  ///< inherit: as for huge pages of a pmd
+/// Huge folios of memory files that come from no mount of their own (memfd, shared anonymous memory); deny and force
+/// speak of all memory files.
+enum class shmem_thp_mode : unsigned char { never, advise, within_size, always, deny, force };
 
 struct options {
     std::uint64_t ram = std::uint64_t{1} << 30;  ///< node 0
@@ -273,6 +276,8 @@ public:
     split_queue<P> partly_mapped;
     swap_area swap;
     thp_mode thp;
+    std::array<thp_mode, pmd_order> small_thp{};  ///< by order: anonymous folios of less than a pmd
+    shmem_thp_mode shmem_thp = shmem_thp_mode::never;
     bool use_huge_zero;
     bool dax_sync;
     hugetlb_pools<P, physical> hugetlb;

@@ -80,6 +80,7 @@ struct foll_pin_2019 : profile_defaults {
 
     // Permissions
     static constexpr bool anon_exclusive = false;       ///< AnonExclusive, unshare, exclusive-page rules
+    static constexpr bool lookup_flags_2019 = true;     ///< FOLL_SPLIT, FOLL_MIGRATION, FOLL_MLOCK and FOLL_POPULATE exist
     static constexpr bool cow_flag = true;              ///< forced writes by FOLL_COW and a dirty entry
     static constexpr bool longterm_checks_first = false;  ///< VMA rules before pinning
     static constexpr bool longterm_needs_pin = false;
@@ -94,6 +95,10 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool fork_copies_pinned = false;          ///< pinned pages are shared too (HAZ-COW)
     static constexpr bool split_maps_zeros = false;            ///< split-off pages that are all zero are replaced
     static constexpr int split_refused = err::ebusy;           ///< a folio somebody holds is to be split
+    static constexpr bool faults_map_folios = false;           ///< one pte fault maps all of a large shmem folio
+    static constexpr bool collapse_takes_shared = false;       ///< also pages other processes map are collapsed
+    static constexpr bool has_collapse_advice = false;         ///< MADV_COLLAPSE; before it, only the daemon collapsed
+    static constexpr bool has_small_thp = false;               ///< anonymous large folios of less than a pmd
     static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
 
     // Entry points
@@ -102,6 +107,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool reports_nothing_done = false;       ///< the locked loop answers an error where nothing was done
     static constexpr int bad_pin_result = -err::einval;
     static constexpr bool fast_pins_are_noted = false;  ///< has_pinned, write_protect_seq
+    static constexpr bool fast_heeds_guards = true;     ///< INV-14 without exception
     static constexpr bool fast_asks_folio = false;      ///< gup_fast_folio_allowed
 };
 
@@ -127,6 +133,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool buffers_coalesce = true;
 
     static constexpr bool anon_exclusive = true;
+    static constexpr bool lookup_flags_2019 = false;
     static constexpr bool cow_flag = false;
     static constexpr bool longterm_checks_first = true;
     static constexpr bool longterm_needs_pin = true;
@@ -140,6 +147,10 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool fork_copies_pinned = true;
     static constexpr bool split_maps_zeros = true;
     static constexpr int split_refused = err::eagain;
+    static constexpr bool faults_map_folios = true;
+    static constexpr bool collapse_takes_shared = true;
+    static constexpr bool has_collapse_advice = true;
+    static constexpr bool has_small_thp = true;
     static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>
@@ -147,6 +158,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool reports_nothing_done = true;
     static constexpr int bad_pin_result = 0;
     static constexpr bool fast_pins_are_noted = true;
+    static constexpr bool fast_heeds_guards = false;    ///< NR-1
     static constexpr bool fast_asks_folio = true;
 };
 

@@ -14,11 +14,17 @@ template <class P>
     return phys.at(e.number());
 }
 
+/// Returns: whether the machine's setting and the VMA's advice want huge pages there.
+template <class P>
+[[nodiscard]] bool wants_huge(const space<P>& mm, const vma& v) noexcept {
+    if (mm.phys.thp == thp_mode::never || v.has(vm::nohugepage)) return false;
+    return mm.phys.thp == thp_mode::always || v.has(vm::hugepage);
+}
+
 /// Returns: whether a fault at `a` may map an anonymous huge page.
 template <class P>
 [[nodiscard]] bool thp_suitable(const space<P>& mm, const vma& v, vaddr a) noexcept {
-    if (mm.phys.thp == thp_mode::never || v.has(vm::nohugepage)) return false;
-    if (mm.phys.thp == thp_mode::madvise && !v.has(vm::hugepage)) return false;
+    if (!wants_huge(mm, v)) return false;
     const vaddr begin = align_down(a, pmd_size);
     return begin >= v.start && begin + pmd_size <= v.end;
 }
@@ -59,6 +65,19 @@ void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
         head->entire.adjust(-1);
     }
     at.slot->set(entry::table(phys.number(table)));
+}
+
+/// Effects: a pmd that maps a file's folio goes; ptes are to come. Requires: `lock`, that of the pmd, which is
+/// released; the entry is such a leaf.
+template <class P>
+void drop_file_pmd(space<P>& mm, const typename space<P>::place& at, word_guard& lock) {
+    const entry e = at.slot->take();
+    frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
+    if (e.has(eb::dirty)) head->set(pg::dirty);
+    unmap_huge(head);
+    lock.release();
+    word64::full_fence();  // the flush
+    mm.phys.drop(head, holder::entry);
 }
 
 /// Effects: splits the huge entry at `a`, if it is one that can be. Requires: the mmap lock.

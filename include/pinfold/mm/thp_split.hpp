@@ -13,6 +13,23 @@ namespace pinfold::mm {
 
 namespace detail {
 
+/// Effects: no entry shows the cached folio any more: who wants it finds it again. Requires: a reference (temporary), no
+/// page-table, rmap or file lock.
+template <class P>
+void unmap_from_file(physical<P>& phys, frame<P>* head) {
+    std::uint64_t gone = 0;
+    each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
+        const entry e = at.slot->read();
+        if (!e.is_leaf() || e.has(eb::special) || e.has(eb::devmap) || e.number() != phys.number(head) + k) return;
+        if (at.slot->take().has(eb::dirty)) head->set(pg::dirty);
+        if (at.at == level::pmd) unmap_huge(head);
+        else unmap_pte(phys.nth(head, k), head);
+        ++gone;
+    });
+    word64::full_fence();  // the flush
+    if (gone != 0) phys.drop(head, holder::entry, gone);
+}
+
 /// One split. Requires: the page lock of head and one reference, both the caller's; no page-table, rmap or file lock.
 template <class P>
 class folio_split {
@@ -43,7 +60,7 @@ private:
         return 0;
     }
     [[nodiscard]] int split_cached() {
-        unmap_from_file();
+        unmap_from_file(phys_, head_);
         file* const f = head_->template owner_as<file>();
         std::lock_guard cache(f->lock);
         const auto it = f->cache.find(head_->index);
@@ -64,21 +81,6 @@ private:
             if (at.at == level::pmd && e.is_leaf() && e.number() == phys_.number(head_)) split_pmd_locked(mm, at, 0);
         });
     }
-    /// Effects: no entry shows the folio any more: what is cached is found again.
-    void unmap_from_file() {
-        std::uint64_t gone = 0;
-        each_slot(phys_, head_, [&](space<P>&, const place& at, std::uint64_t k) {
-            const entry e = at.slot->read();
-            if (!e.is_leaf() || e.has(eb::special) || e.has(eb::devmap) || e.number() != phys_.number(head_) + k) return;
-            if (at.slot->take().has(eb::dirty)) head_->set(pg::dirty);
-            if (at.at == level::pmd) unmap_huge(head_);
-            else unmap_pte(phys_.nth(head_, k), head_);
-            ++gone;
-        });
-        word64::full_fence();  // the flush
-        if (gone != 0) phys_.drop(head_, holder::entry, gone);
-    }
-
     /// Returns: whether the count was exactly the caller's reference and the cache's, and is 0 for everybody now.
     [[nodiscard]] bool freeze() {
         return head_->count.freeze(static_cast<std::int32_t>(1 + expected_count(head_)));
