@@ -158,6 +158,8 @@ template <class P>
 void add_release_ops(op_table<P>&);
 template <class P>
 void add_thp_ops(op_table<P>&);
+template <class P>
+void add_uffd_ops(op_table<P>&);
 
 template <class P>
 [[nodiscard]] op_table<P> all_operations() {
@@ -177,6 +179,7 @@ template <class P>
     add_migrate_ops(t);
     add_release_ops(t);
     add_thp_ops(t);
+    add_uffd_ops(t);
     return t;
 }
 

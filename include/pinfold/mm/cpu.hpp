@@ -49,6 +49,7 @@ template <class P, class Use>
         }
         const fault_result r = handle_fault(mm, *v, a, flags);
         if (r == fault_result::retry) {  // the lock is dropped already
+            if (mm.fatal_signal.load() != 0) return fault_result::sigbus;  // nobody is left who could go on
             flags |= ff::tried;
             continue;
         }

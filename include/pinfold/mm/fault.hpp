@@ -12,6 +12,9 @@
 #include "fault_swap.hpp"
 #include "fault_types.hpp"
 #include "hugetlb_fault.hpp"
+#include "uffd_fault.hpp"
+#include "mthp.hpp"
+#include "shmem_huge.hpp"
 
 namespace pinfold::mm {
 
@@ -19,6 +22,7 @@ namespace pinfold::mm {
 /// then `retry`. Effects: at most one page is made present, some of its neighbours perhaps; the caller looks again.
 template <class P>
 [[nodiscard]] fault_result handle_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
+    if (const auto r = watched_fault(mm, v, a, flags)) return *r;
     if (v.is_dax())
         if (const auto r = dax_fault(mm, v, a, flags)) return *r;
     if (v.is_hugetlb()) return hugetlb_fault(mm, v, a, flags);
@@ -29,9 +33,15 @@ template <class P>
         const fault_result r = anon_huge_fault(mm, v, a, flags, pmd);
         if (r != fault_result::retry) return r;
         e = pmd.slot->read();
+    } else if (e.is_none() && v.kind == vma_kind::shmem) {
+        const fault_result r = shmem_huge_fault(mm, v, a, flags, pmd);
+        if (r != fault_result::retry) return r;
+        e = pmd.slot->read();
     }
     const bool wants_write = (flags & (ff::write | ff::unshare)) != 0;
+    const auto is_watched = [&] { return v.has(vm::uffd_wp) && e.has(eb::uffd_wp) && (flags & ff::write) != 0; };
     if (e.is_leaf()) {
+        if (is_watched()) return fault_result::ok;  // protected since it was asked: the walk looks again
         if (wants_write && !e.has(eb::writable)) {
             const fault_result r = wp_huge_fault(mm, v, a, flags, pmd, e);
             if (r != fault_result::ok || pmd.slot->read().is_leaf()) return r;
@@ -45,10 +55,13 @@ template <class P>
     e = at.slot->read();
     switch (e.kind()) {
         case entry_kind::none:
+            if (v.is_anonymous() && (flags & ff::write) != 0)
+                if (const fault_result r = small_thp_fault(mm, v, a, at); r != fault_result::retry) return r;
             if (v.is_anonymous()) return anon_fault(mm, v, a, flags, at);
             if (v.has(vm::pfnmap)) return raw_fault(mm, v, a, at);
             return v.source ? file_fault(mm, v, a, flags, at) : fault_result::sigbus;
         case entry_kind::leaf:
+            if (is_watched()) return fault_result::ok;
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;
         case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);

@@ -96,7 +96,7 @@ private:
         entry shown_now{};
         if (mine) shown_now = map_locked(cached, head);
         else phys_.drop(head, holder::temporary);
-        if (shown_now.is_none() || !writes() || shown_now.has(eb::writable)) {
+        if (shown_now.is_none() || !writes() || shown_now.has(eb::writable) || shown_now.has(eb::uffd_wp)) {
             return fault_result::ok;
         }
         return wp_fault(mm_, v_, a_, flags_, at_, shown_now);

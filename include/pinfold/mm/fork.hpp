@@ -49,6 +49,7 @@ inline void describe_child(vma& c, const vma& v) {
     c.end = v.end;
     c.take_nature_of(v);
     c.flags &= ~(vm::locked | vm::lockonfault | vm::uffd_missing | vm::uffd_wp);
+    c.watcher.reset();
     c.promised.reset();  // reservations belong to the owner
     if (!v.has(vm::wipeonfork)) c.anon_.store(reinterpret_cast<std::intptr_t>(v.anon()));
 }

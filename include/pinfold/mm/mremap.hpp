@@ -54,6 +54,7 @@ template <class P>
     described.take_nature_of(old);
     described.anon_.store(reinterpret_cast<std::intptr_t>(old.anon()));
     described.flags &= ~(vm::uffd_missing | vm::uffd_wp);  // nobody watches the new place
+    described.watcher.reset();
     if (old.is_anonymous() && !old.anon()) described.pgoff = *r.to >> page_shift;  // untouched: numbered anew
     mm.insert_apart(described);
     const std::uint64_t len = std::min(r.old_length, r.new_length);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <utility>
+#include <vector>
 
 #include "file.hpp"
 #include "rmap.hpp"
@@ -24,6 +25,7 @@ public:
     word64 write_protect_seq;     ///< odd while fork write-protects (spec 05 §6)
     word32 fatal_signal;
     word64 swap_entries;          ///< pages of this space that are in swap
+    std::vector<std::shared_ptr<uffd_context>> userfaults;  ///< requires the mmap lock: closed when the space goes
 };
 
 template <class P>
@@ -178,7 +180,7 @@ private:
 
     static bool may_merge(const vma& a, const vma& b) noexcept {
         return a.end == b.start && a.flags == b.flags && a.kind == b.kind && a.source == b.source &&
-               a.node == b.node && a.keyed == b.keyed && a.kind != vma_kind::driver &&
+               a.node == b.node && a.keyed == b.keyed && a.watcher == b.watcher && a.kind != vma_kind::driver &&
                !a.is_hugetlb() &&
                a.pgoff + a.pages() == b.pgoff && (!a.anon() || !b.anon() || a.anon() == b.anon());
     }

@@ -14,6 +14,7 @@ class file;
 class anon_rmap;
 class space_base;
 class hugetlb_promise;
+class uffd_context;
 
 /// VM_* flags.
 namespace vm {
@@ -40,6 +41,7 @@ struct vma {
     file* source = nullptr;
     space_base* owner = nullptr;
     unsigned char huge_order = 0;               ///< hugetlb: the order of its pages
+    std::shared_ptr<uffd_context> watcher;      ///< the userfaultfd that is told of its faults
     std::shared_ptr<hugetlb_promise> promised;  ///< private hugetlb: what is reserved for it, if it is the owner
     word32 stolen_from;                         ///< hugetlb: a page was taken away for the owner (spec 07 B10)
     atomic_word<std::intptr_t> anon_;  ///< anon_rmap*, once it had an anonymous page
@@ -58,6 +60,7 @@ struct vma {
         source = o.source;
         huge_order = o.huge_order;
         promised = o.promised;
+        watcher = o.watcher;
         stolen_from.store(o.stolen_from.load());
     }
 
@@ -79,6 +82,10 @@ struct vma {
     [[nodiscard]] bool is_anonymous() const noexcept { return kind == vma_kind::anon; }
     /// A private mapping that could be written: pages in it are copied on write (spec 07 §3).
     [[nodiscard]] bool is_cow() const noexcept { return (flags & (vm::shared | vm::maywrite)) == vm::maywrite; }
+    /// Whether the slow path refuses pages of it that an entry alone would not tell: the fast walk cannot know.
+    [[nodiscard]] bool is_guarded() const noexcept {
+        return has(vm::io | vm::pfnmap) || (kind == vma_kind::fsdax && !has(vm::shared)) || (is_accessible() && !has(vm::read));
+    }
     [[nodiscard]] bool is_accessible() const noexcept { return has(vm::access); }
     /// Writes must be told to a filesystem before they happen (page_mkwrite).
     [[nodiscard]] bool tracks_dirty() const noexcept {
