@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// System calls on files: ftruncate, fallocate, fsync, msync, pread, pwrite, close.
+// System calls on files and on what is cached of them.
 #include "ops.hpp"
 
 namespace scenario {
@@ -35,6 +35,42 @@ answer fsync(call<P>& c) {
 }
 
 template <class P>
+answer msync(call<P>& c) {
+    constexpr std::pair<std::string_view, mm::sync_mode> modes[] = {
+        {"sync", mm::sync_mode::sync}, {"async", mm::sync_mode::async}, {"invalidate", mm::sync_mode::invalidate}};
+    for (const auto& [name, mode] : modes)
+        if (c.word(2) == name) return result_of(c.self.task->msync(c.address(0), c.number(1), mode));
+    throw malformed{"'" + c.word(2) + "' is no way to synchronise"};
+}
+
+template <class P>
+answer fadvise(call<P>& c) {
+    if (c.word(1) == "dontneed") return result_of(c.world.box.fadvise(object(c, 0), mm::file_advice::dontneed));
+    if (c.word(1) == "random") return result_of(c.world.box.fadvise(object(c, 0), mm::file_advice::random));
+    throw malformed{"'" + c.word(1) + "' is no advice for files"};
+}
+
+template <class P>
+answer dropcaches(call<P>& c) {
+    c.world.box.drop_caches();
+    return done();
+}
+
+template <class P>
+answer dio_read(call<P>& c) {
+    return result_of(c.self.task->direct_read(object(c, 0), c.number(1), c.address(2), c.number(3)));
+}
+template <class P>
+answer dio_write(call<P>& c) {
+    return result_of(c.self.task->direct_write(object(c, 0), c.number(1), c.address(2), c.number(3)));
+}
+
+template <class P>
+answer mincore(call<P>& c) {
+    return result_of(c.self.task->mincore(c.address(0), c.number(1)));
+}
+
+template <class P>
 answer pread(call<P>& c) {
     const int byte = c.world.box.pread(object(c, 0), c.number(1));
     if (byte < mm::end_of_file) return result_of(byte);
@@ -64,6 +100,12 @@ void add_file_call_ops(op_table<P>& t) {
     t.add("fsync", &fsync<P>);
     t.add("pread", &pread<P>);
     t.add("pwrite", &pwrite<P>);
+    t.add("msync", &msync<P>);
+    t.add("fadvise", &fadvise<P>);
+    t.add("dropcaches", &dropcaches<P>);
+    t.add("dio_read", &dio_read<P>);
+    t.add("dio_write", &dio_write<P>);
+    t.add("mincore", &mincore<P>);
     t.add("close", &close<P>);
 }
 template void add_file_call_ops(op_table<linux_6_12>&);

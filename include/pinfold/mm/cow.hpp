@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "fault_anon.hpp"
-#include "pagecache.hpp"
+#include "mkwrite.hpp"
 #include "swap_cache.hpp"
 
 namespace pinfold::mm {
@@ -56,19 +56,7 @@ template <class P>
     }
 }
 
-[[nodiscard]] inline entry made_writable(entry e, const vma& v) noexcept {
-    e = e.with(eb::dirty).with(eb::young);
-    return v.has(vm::write) ? e.with(eb::writable) : e;
-}
-
 }  // namespace detail
-
-/// Effects: the filesystem is told that a page is going to be written: buffers, dirty (page_mkwrite).
-template <class P>
-void page_mkwrite(physical<P>& phys, const vma& v, frame<P>* head) {
-    if (v.kind == vma_kind::file) attach_buffers(phys, head);
-    head->set(pg::dirty);
-}
 
 /// Effects: a private copy of what `e` shows is mapped at `a`, writable or, for unshare, read-only.
 /// Requires: the pte lock, held by `lock`; it is dropped on the way. `page` null: the zero page, or raw memory of a
@@ -126,9 +114,7 @@ template <class P>
 
     if (v.has(vm::shared)) {
         if (unshare) return fault_result::ok;
-        if (page) page_mkwrite(phys, v, phys.head(page));
-        at.slot->set(detail::made_writable(e, v));
-        return fault_result::ok;
+        return write_shared(mm, v, at, e, page, lock);
     }
     if (page && phys.is_anonymous(page) && detail::may_reuse(phys, page, phys.head(page), false)) {
         if (!unshare) at.slot->set(detail::made_writable(e, v));

@@ -6,6 +6,7 @@
 
 #include "cow.hpp"
 #include "fault_anon.hpp"
+#include "readaround.hpp"
 #include "shmem_cache.hpp"
 
 namespace pinfold::mm {
@@ -35,7 +36,7 @@ void fault_around(space<P>& mm, vma& v, vaddr a, const typename space<P>::place&
         if (!c) continue;
         frame<P>* head = phys.at(c->second.first);
         frame<P>* page = phys.nth(head, index - c->first);
-        if (page->is(pg::readahead)) continue;
+        if (head->is(pg::readahead) || !head->is(pg::uptodate)) continue;
         phys.hold(head, holder::entry);
         map_pte(page, head);
         mlock_mapped(v, head);
@@ -53,9 +54,22 @@ template <class P>
         std::lock_guard cache(f.lock);
         if (index >= f.pages()) return why = fault_result::sigbus, nullptr;
     }
+    const bool waits_unlocked = (flags & ff::allow_retry) != 0 && (flags & (ff::tried | ff::retry_nowait)) == 0;
+    const auto started_over = [&]() -> frame<P>* {  // the read is waited for without the lock
+        mm.mmap_lock.unlock_shared();
+        return why = fault_result::retry, nullptr;
+    };
     if (frame<P>* page = cache_get(phys, f, index)) {
-        page->clear(pg::readahead);
-        return page;
+        frame<P>* head = phys.head(page);
+        if (!head->is(pg::uptodate)) head->set(pg::uptodate);  // allocated, and used now for the first time
+        if (!head->is(pg::readahead)) return page;
+        {
+            std::lock_guard cache(f.lock);
+            read_on(phys, f, index, head, read_around_pages);
+        }
+        if (!waits_unlocked) return page;
+        phys.drop(head, holder::temporary);
+        return started_over();
     }
     if (f.kind == file_kind::driver) return why = fault_result::sigbus, nullptr;  // it has nothing there
     if (f.starts_as_zeros()) {  // a hole: a new page, for readers too
@@ -67,10 +81,7 @@ template <class P>
         }
     } else {
         if (!read_around(phys, f, index)) return why = fault_result::oom, nullptr;
-        if ((flags & ff::allow_retry) != 0 && (flags & (ff::tried | ff::retry_nowait)) == 0) {
-            mm.mmap_lock.unlock_shared();  // the read is waited for without the lock; then the fault starts over
-            return why = fault_result::retry, nullptr;
-        }
+        if (waits_unlocked) return started_over();
     }
     frame<P>* page = cache_get(phys, f, index);
     if (!page) why = fault_result::sigbus;
@@ -139,13 +150,16 @@ template <class P>
         return fault_result::ok;
     }
 
-    if (write) page_mkwrite(phys, v, head);
+    std::lock_guard cache(v.source->lock);  // what is mapped is cached, and below the end
+    const auto* c = v.source->find(v.page_offset(a));
+    const bool cached = c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages();
     word_guard lock(at.lock());
-    if (!at.slot->read().is_none()) {
+    if (!cached || !at.slot->read().is_none()) {  // the walk looks again
         lock.release();
         phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
+    if (write) page_mkwrite(phys, v, head);
     const entry plain = entry::leaf(phys.number(page), file_read_bits(v));
     const entry e = write ? detail::made_writable(plain, v) : plain;
     if (map_whole_folio(phys, v, a, at, page, e)) {

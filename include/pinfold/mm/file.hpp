@@ -103,6 +103,12 @@ public:
     std::mutex lock;
     std::map<std::uint64_t, cached> cache;              ///< by page offset
     std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
+    struct read_window {
+        std::uint64_t start = 0, size = 0, ahead = 0;
+    };
+    read_window window{};                               ///< what was read ahead last (readaround.hpp)
+    wait_queue written;                                 ///< who waits for a page under writeback
+    sleeping_mutex io;                                  ///< held by whoever writes to it or changes its length; outside all
     std::set<std::uint64_t> promised;                   ///< hugetlb: huge pages reserved for it or in it
     vma* mappings = nullptr;
     vma* last_mapping = nullptr;

@@ -113,7 +113,11 @@ public:
         return *files_.back();
     }
     /// What backs a shared anonymous mapping.
-    file& shared_anonymous(std::uint64_t size) { return create_file(file_kind::memfd, align_up(size, page_size)); }
+    file& shared_anonymous(std::uint64_t size) {
+        file& f = create_file(file_kind::memfd, align_up(size, page_size));
+        f.closed = true;  // only its mappings reach it
+        return f;
+    }
 
     /// A hugetlb file of pages of 2^order frames, all holes. Mapping it makes promises; see mapping.hpp.
     file& create_huge_file(std::uint64_t size, unsigned order) {
@@ -136,7 +140,15 @@ public:
     int fsync(file& f) { return sync_file(phys_, f); }
     [[nodiscard]] int pread(file& f, std::uint64_t offset) { return read_file(phys_, f, offset); }
     [[nodiscard]] int pwrite(file& f, std::uint64_t offset, unsigned char v) { return write_file(phys_, f, offset, v); }
+    /// posix_fadvise over the whole file.
+    int fadvise(file& f, file_advice what) { return advise_file(phys_, f, what); }
     void close(file& f) { close_file(phys_, f); }
+    /// Effects: every clean cached page that nobody uses is dropped.
+    void drop_caches() {
+        std::lock_guard lock(lock_);
+        for (auto& f : files_)
+            if (f->kind != file_kind::driver) drop_clean(phys_, *f);
+    }
 
     /// A page of a driver, for insert_page: one reference, the driver's. Give it back with put_driver_page.
     [[nodiscard]] page* driver_page() {

@@ -13,8 +13,6 @@
 
 namespace pinfold::mm {
 
-inline constexpr std::uint64_t read_around_pages = 32;
-inline constexpr std::uint64_t read_ahead_distance = 8;
 inline constexpr std::uint64_t fault_around_pages = 16;
 
 /// References the page cache holds of a folio. Source: spec 07 §1, note on hugetlb.
@@ -56,25 +54,6 @@ frame<P>* cache_add_locked(physical<P>& phys, file& f, std::uint64_t index, unsi
     }
     f.cache.emplace(index, file::cached{phys.number(page), order});
     return page;
-}
-
-/// Effects: pages of an ext4 file around a missing one are read in one go, and one of them is marked so that its
-/// first fault would read further (spec 10 §4, read-around).
-template <class P>
-bool read_around(physical<P>& phys, file& f, std::uint64_t index) {
-    std::lock_guard guard(f.lock);
-    const std::uint64_t half = read_around_pages / 2;
-    const std::uint64_t first = index > half ? index - half : 0;
-    const std::uint64_t last = std::min(first + read_around_pages, f.pages());
-    const std::uint64_t n = last > first ? last - first : 0;
-    for (std::uint64_t i = first; i < last; ++i) {
-        if (f.find(i)) continue;
-        frame<P>* page = cache_add_locked(phys, f, i);
-        if (!page) return f.find(index) != nullptr;
-        if (n >= read_ahead_distance && i == first + n - read_ahead_distance) page->set(pg::readahead);
-        phys.lru_add(page);
-    }
-    return true;
 }
 
 /// Effects: a written page of a filesystem gets its buffers, once. Requires: a reference.

@@ -11,6 +11,7 @@
 #include "frame.hpp"
 #include "ledger.hpp"
 #include "memmap.hpp"
+#include "writeback_policy.hpp"
 #include "steps.hpp"
 
 namespace pinfold::mm {
@@ -48,6 +49,7 @@ struct profile_defaults {
     using ledger = no_ledger;
     using races = no_races;
     using huge_addr = no_huge_addr;
+    using writeback = ignore_pins;                ///< what becomes of a page that is pinned and written back (HAZ-WB)
     using steps = right_steps;                ///< tests of spec 08 put single faulty steps in
     using folio_access = always_accessible;   ///< what an architecture does before a folio is pinned
     static constexpr bool p4d_folded = true;
@@ -99,6 +101,7 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool collapse_takes_shared = false;       ///< also pages other processes map are collapsed
     static constexpr bool has_collapse_advice = false;         ///< MADV_COLLAPSE; before it, only the daemon collapsed
     static constexpr bool has_small_thp = false;               ///< anonymous large folios of less than a pmd
+    static constexpr bool unprepared_is_a_bug = true;          ///< writeback of a page dirtied without its buffers warns
     static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
 
     // Entry points
@@ -151,6 +154,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool collapse_takes_shared = true;
     static constexpr bool has_collapse_advice = true;
     static constexpr bool has_small_thp = true;
+    static constexpr bool unprepared_is_a_bug = false;
     static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "file.hpp"
 #include "grab.hpp"
 
 namespace pinfold::mm {
@@ -18,7 +19,12 @@ void dirty_lock(frame<P>* head) {
     if (head->is(pg::dirty)) return;
     for (unsigned spins = 0; head->set(pg::locked); relax(spins)) {
     }
-    head->set(pg::dirty);
+    if (!head->is_anon() && !head->is(pg::buffers)) {
+        const file* f = head->template owner_as<file>();
+        if (f && f->kind == file_kind::ext4)  // nobody has told the filesystem that it would be written (HAZ-WB)
+            physical<P>::of(*head).warn.emit(warn_id::dirty_unprepared, head->count.raw());
+    }
+    head->change(frame<P>::bit(pg::dirty), frame<P>::bit(pg::readahead));
     head->clear(pg::locked);
 }
 

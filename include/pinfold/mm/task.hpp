@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "cpu.hpp"
+#include "direct_io.hpp"
 #include "inspect.hpp"
 #include "iobuf.hpp"
 #include "mapping.hpp"
 #include "mempolicy.hpp"
+#include "mincore.hpp"
 #include "move_pages.hpp"
+#include "msync.hpp"
 #include "release.hpp"
 #include "uffd.hpp"
 
@@ -25,6 +28,7 @@ class machine;
 template <class P>
 class task : public P::template entry_points<P> {
 public:
+    using profile = P;
     using page = frame<P>;
     using pages = std::span<page* const>;
 
@@ -58,6 +62,18 @@ public:
     }
     int mlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), true); }
     int mbind(vaddr a, std::uint64_t len, unsigned node) { return bind_memory(mm_, a, len, node); }
+    /// mlock2(MLOCK_ONFAULT): what is there now, and the rest when it is touched.
+    int mlock_on_fault(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), true, true); }
+    int msync(vaddr a, std::uint64_t len, sync_mode mode) { return sync_range(mm_, a, len, mode); }
+    /// Returns: pages of the range that are in memory, or a negative errno.
+    long mincore(vaddr a, std::uint64_t len) { return pages_in_core(mm_, a, len); }
+    /// read and write on a file opened with O_DIRECT. Returns: bytes, or a negative errno.
+    long direct_read(file& f, std::uint64_t offset, vaddr a, std::uint64_t len) {
+        return direct_io(*this, f, io::read, offset, a, len);
+    }
+    long direct_write(file& f, std::uint64_t offset, vaddr a, std::uint64_t len) {
+        return direct_io(*this, f, io::write, offset, a, len);
+    }
     int munlock(vaddr a, std::uint64_t len) { return maps_.lock_range(a, align_up(len, page_size), false); }
 
     /// A driver puts one page into a mixedmap: counted and mapped, as vm_insert_page.

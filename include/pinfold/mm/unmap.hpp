@@ -4,6 +4,7 @@
 
 #include "dax_file.hpp"
 #include "hugetlb_file.hpp"
+#include "truncate.hpp"
 #include "zap.hpp"
 
 namespace pinfold::mm {
@@ -44,9 +45,11 @@ void unmap_range(space<P>& mm, vaddr from, vaddr to) {
         end_promise(mm.phys, v);
         file* const huge = v.is_hugetlb() ? v.source : nullptr;
         file* const dax = v.is_dax() ? v.source : nullptr;
+        file* const cached = v.source;
         mm.erase(v);  // out of the rmaps before its tables go
         if (huge) forsake_huge(mm.phys, *huge);
         if (dax) dax_forsake(mm.phys, *dax);
+        if (cached) forsake_cached(mm.phys, *cached);
         any = true;
     }
     const vaddr ceiling = it == tree.end() ? ~vaddr{0} : it->second.start;

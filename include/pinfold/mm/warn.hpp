@@ -17,7 +17,7 @@ enum class warn_id : unsigned char {
     api_internal_flag, api_locked, api_get_pin, api_longterm_get, api_no_pages, api_longterm_p2pdma,
     api_fast_flags, api_pin_at_get, api_get_at_pin, api_longterm, api_nothing_done, unpin_errno, unpin_not_exclusive,
     add_pin_unpinned, bad_page, double_free, slab, devmap_missing_callback, devmap_overlap, devmap_no_free, devmap_dying_hand_out,
-    devmap_removed_busy, dax_busy_entry, count_,
+    devmap_removed_busy, dax_busy_entry, dirty_unprepared, writeback_unprepared, count_,
 };
 
 [[nodiscard]] constexpr const char* name_of(warn_id w) noexcept {
@@ -32,7 +32,8 @@ enum class warn_id : unsigned char {
         "WARN:API:nothing-done", "WARN:UNPIN:errno", "WARN:UNPIN:not-exclusive", "WARN:ADD-PIN:unpinned",
         "WARN:FREE:bad-page", "WARN:FREE:double", "WARN:FAST:slab",
         "WARN:DEVMAP:missing-callback", "WARN:DEVMAP:overlap", "WARN:DEVMAP:no-free", "WARN:DEVMAP:dying-hand-out",
-        "WARN:DEVMAP:removed-busy", "WARN:DAX:busy-entry"};
+        "WARN:DEVMAP:removed-busy", "WARN:DAX:busy-entry", "WARN:DIRTY:unprepared",
+        "WARN:WRITEBACK:unprepared"};
     static_assert(sizeof(names) / sizeof(names[0]) == static_cast<unsigned>(warn_id::count_));
     return names[static_cast<unsigned>(w)];
 }
