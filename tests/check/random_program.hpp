@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+// Small random programs on atomics, to compare two ways of exploring them.
+#pragma once
+
+#include <pinfold/check.hpp>
+
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace random_program {
+
+namespace check = pinfold::check;
+using check::order;
+
+struct instruction {
+    int what, where;
+    order how;
+    int value;
+};
+using thread = std::vector<instruction>;
+
+inline std::vector<thread> make(unsigned seed, int threads, int length) {
+    std::mt19937 random(seed);
+    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+    static constexpr order orders[] = {order::relaxed, order::acquire, order::release, order::acq_rel, order::seq_cst};
+    std::vector<thread> all(static_cast<std::size_t>(threads));
+    int stored = 0;
+    for (thread& t : all)
+        for (int i = 0; i < length; ++i) {
+            instruction x{below(6), below(2), orders[below(5)], ++stored};
+            if (x.what == 0 && x.how != order::relaxed) x.how = order::acquire;
+            if (x.what == 1 && x.how != order::relaxed) x.how = order::release;
+            if (x.what == 4) x.value = below(2);  // a compare-exchange that may meet what it expects
+            t.push_back(x);
+        }
+    return all;
+}
+
+struct state {
+    check::atomic<int> word[2] = {check::atomic<int>{0}, check::atomic<int>{0}};
+    std::string seen[4];
+};
+
+/// Every way the program may end: what each thread read, and the last values.
+inline std::set<std::string> endings(const std::vector<thread>& program, bool reduce, check::exploration& result) {
+    std::set<std::string> all;
+    const auto body = [&](check::program& p) {
+        auto& s = p.make<state>("state");
+        for (std::size_t t = 0; t < program.size(); ++t)
+            p.thread([&s, &mine = program[t], t] {
+                const auto note = [&](int v) { s.seen[t] += std::to_string(v) + ' '; };
+                for (const instruction& x : mine) {
+                    auto& w = s.word[x.where];
+                    int expected = x.value;
+                    switch (x.what) {
+                        case 0: note(w.load(x.how)); break;
+                        case 1: w.store(x.value, x.how); break;
+                        case 2: note(w.fetch_add(x.value, x.how)); break;
+                        case 3: check::fence(x.how == order::relaxed ? order::seq_cst : x.how); break;
+                        case 4:
+                            note(w.compare_exchange(expected, x.value + 100, x.how, order::relaxed, false));
+                            note(expected);
+                            break;
+                        default: note(w.load(order::relaxed)); break;
+                    }
+                }
+            });
+        p.at_end([&] {
+            std::string end;
+            for (const std::string& one : s.seen) end += one + "| ";
+            for (auto& w : s.word) end += std::to_string(w.load(order::relaxed)) + ' ';
+            all.insert(end);
+        });
+    };
+    result = check::explore("random program", body, {.executions = 3'000'000, .reduce = reduce});
+    return all;
+}
+
+}  // namespace random_program
