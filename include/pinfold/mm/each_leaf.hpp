@@ -23,7 +23,7 @@ void each_entry(space<P>& mm, vaddr from, vaddr to, Change change) {
                 word_guard lock(at.lock());
                 const entry e = at.slot->read();
                 if (e.is_table()) continue;
-                if (!e.is_leaf() || (begin >= from && begin + span <= to)) {
+                if (!is_huge(e) || (begin >= from && begin + span <= to)) {
                     if (!e.is_none()) change(at, begin, span);
                 } else if (mm.phys.head(mm.phys.at(e.number()))->is(pg::hugetlb)) {
                     // hugetlb is never cut: what concerns part of a page does not concern it

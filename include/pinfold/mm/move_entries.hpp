@@ -52,7 +52,7 @@ template <class P>
     if (from.slot->read().is_table() || !to.slot->read().is_none()) return false;
     const entry e = from.slot->take();
     if (e.is_none()) return true;
-    const frame<P>* head = e.is_leaf() ? mm.phys.head(mm.phys.at(e.number())) : nullptr;
+    const frame<P>* head = is_huge(e) ? mm.phys.head(mm.phys.at(e.number())) : nullptr;
     if (!head || head->is_anon() || mm.phys.is_huge_zero(head)) {
         frame<P>* spare = mm.tables.withdraw(from.table);
         mm.tables.deposit(to.table, spare);

@@ -114,7 +114,7 @@ template <class P>
         if (found.what == mapped_as::device) return {-err::einval};
         if (found.what != mapped_as::page) return {-err::enoent};
         frame<P>* head = phys.head(found.page);
-        const bool same = head == before;
+        const bool same = head == before && head->is(pg::large);
         const bool taken = !same && !head->is(pg::hugetlb) && isolate(phys, head);  // hugetlb: on no LRU list
         phys.drop(head, holder::temporary);
         if (same) return {0, head, true};

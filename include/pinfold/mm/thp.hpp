@@ -29,6 +29,9 @@ template <class P>
     return begin >= v.start && begin + pmd_size <= v.end;
 }
 
+/// Returns: whether an entry above the ptes stands for a huge page: it maps one, or one that is on its way elsewhere.
+[[nodiscard]] inline bool is_huge(entry e) noexcept { return e.is_leaf() || e.kind() == entry_kind::migration; }
+
 /// Returns: whether a split keeps the memory mapped. A huge entry of a file is dropped instead and faulted again.
 template <class P>
 [[nodiscard]] bool splits_to_ptes(space<P>& mm, entry e) noexcept {
@@ -38,8 +41,8 @@ template <class P>
 }
 
 /// Effects: one anonymous pmd, or the huge zero pmd, becomes a table of 512 ptes with the pmd's bits. One
-/// reference and one mapping become 512; the exclusive mark goes to every sub-page.
-/// Requires: the pmd lock; the entry is such a leaf. Source: spec 02 §6, spec 10 §2.
+/// reference and one mapping become 512; the exclusive mark goes to every sub-page. One on its way goes on in pieces.
+/// Requires: the pmd lock; the entry is such a one. Source: spec 02 §6, spec 10 §2.
 template <class P>
 void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
     physical<P>& phys = mm.phys;
@@ -47,7 +50,9 @@ void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
     frame<P>* head = phys.at(e.number());
     frame<P>* table = mm.tables.withdraw(at.table);
     entry_slot* pte = mm.tables.slots(table);
-    if (phys.is_huge_zero(head)) {
+    if (e.kind() == entry_kind::migration) {
+        for (std::uint64_t i = 0; i < pages_per_pmd; ++i) pte[i].set(e.at(e.number() + i));
+    } else if (phys.is_huge_zero(head)) {
         const std::uint64_t denied = e.raw & (entry::bit(eb::protnone) | entry::bit(eb::keyed));
         const entry zero = entry::leaf(phys.number(phys.zero_page()), denied | entry::bit(eb::special));
         for (std::size_t i = 0; i < table_entries; ++i) pte[i].set(zero);
@@ -87,7 +92,7 @@ void split_pmd_entry(space<P>& mm, vaddr a) {
     if (!at.reached(level::pmd)) return;
     word_guard lock(at.lock());
     const entry e = at.slot->read();
-    if (e.is_leaf() && splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+    if (is_huge(e) && splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
 }
 
 }  // namespace pinfold::mm

@@ -119,7 +119,8 @@ public:
 
 private:
     static bool is_range(vaddr a, std::uint64_t len) noexcept {
-        return ((a | len) & ~page_mask) == 0 && len != 0 && a + len > a;
+        constexpr vaddr lowest = 0x10000;  // below, nothing can be mapped
+        return ((a | len) & ~page_mask) == 0 && len != 0 && a + len > a && a >= lowest && a + len <= geometry<P::p4d_folded>::user_end;
     }
     long woken(vaddr to, long done) {
         if (done > 0) context_->wake(to, to + static_cast<std::uint64_t>(done));

@@ -68,11 +68,11 @@ void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
 template <class P>
 void zap_pmd(space<P>& mm, const typename space<P>::place& at, zap_gather<P>& gather) {
     const entry e = at.slot->take();
-    if (!e.is_leaf() || e.has(eb::devmap)) return;
+    if (!is_huge(e) || e.has(eb::devmap)) return;
     frame<P>* head = mm.phys.head(mm.phys.at(e.number()));
     const bool zero = mm.phys.is_huge_zero(head);
     if (head->is_anon() || zero) mm.tables.free_now(mm.tables.withdraw(at.table));
-    if (zero) return;
+    if (zero || !e.is_leaf()) return;  // on its way elsewhere: it will not come back here
     unmap_huge(head);
     gather.add(head, e.has(eb::dirty));
 }
@@ -86,7 +86,7 @@ bool split_or_drop_pmd(space<P>& mm, vaddr a) {
     zap_gather<P> gather(mm);
     word_guard lock(at.lock());
     const entry e = at.slot->read();
-    if (!e.is_leaf()) return false;
+    if (!is_huge(e)) return false;
     if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
     else zap_pmd(mm, at, gather);
     return true;
@@ -101,12 +101,12 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
     zap_gather<P> gather(mm, v.has(vm::locked));
     for (vaddr a = from; a < to;) {
         auto at = mm.tables.find(a, level::pte);
-        if ((at.at == level::pmd || at.at == level::pud) && at.slot->read().is_leaf()) {
+        if ((at.at == level::pmd || at.at == level::pud) && is_huge(at.slot->read())) {
             const std::uint64_t span = geo::span(at.at);
             const vaddr begin = align_down(a, span);
             word_guard lock(at.lock());
             const entry e = at.slot->read();
-            if (e.is_leaf()) {
+            if (is_huge(e)) {
                 if ((begin >= from && begin + span <= to) || !splits_to_ptes(mm, e)) {
                     zap_pmd(mm, at, gather);
                     a = begin + span;
