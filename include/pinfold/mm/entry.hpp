@@ -17,7 +17,8 @@ enum class entry_kind : unsigned char { none, table, leaf, swap, migration, hwpo
 /// The bits an entry can carry. `exclusive` is for swap and migration entries; a leaf's page carries its own.
 enum class eb : unsigned char {
     writable = 4, dirty, young, user, special, devmap, soft_dirty, protnone, uffd_wp, exclusive,
-    keyed,  ///< a protection key denies data access (execute-only memory)
+    keyed,    ///< a protection key denies data access (execute-only memory)
+    guarded,  ///< gup has a rule against this mapping, which only its VMA tells
 };
 
 struct entry {
@@ -52,6 +53,14 @@ struct entry {
 
     [[nodiscard]] constexpr entry with(eb b) const noexcept { return {raw | bit(b)}; }
     [[nodiscard]] constexpr entry without(eb b) const noexcept { return {raw & ~bit(b)}; }
+    /// Returns: the entry with the bits that follow from its VMA alone.
+    template <class Vma>
+    [[nodiscard]] constexpr entry as_said_by(const Vma& v) const noexcept {
+        std::uint64_t bits = v.is_accessible() ? 0 : bit(eb::protnone);
+        if (v.keyed) bits |= bit(eb::keyed);
+        if (v.is_guarded()) bits |= bit(eb::guarded);
+        return {(raw & ~(bit(eb::protnone) | bit(eb::keyed) | bit(eb::guarded))) | bits};
+    }
     [[nodiscard]] constexpr entry at(pfn n) const noexcept {
         return {(raw & ((std::uint64_t{1} << number_shift) - 1)) | n.n << number_shift};
     }

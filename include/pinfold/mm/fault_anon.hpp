@@ -9,10 +9,8 @@
 
 namespace pinfold::mm {
 
-/// Bits every entry of v has when it is installed: young, and no access if the VMA has none or a key denies it.
-[[nodiscard]] inline std::uint64_t base_bits(const vma& v) noexcept {
-    return (v.is_accessible() ? 0 : entry::bit(eb::protnone)) | (v.keyed ? entry::bit(eb::keyed) : 0);
-}
+/// Bits every entry of v has when it is installed, beside young: what its VMA says of access.
+[[nodiscard]] inline std::uint64_t base_bits(const vma& v) noexcept { return entry{}.as_said_by(v).raw; }
 [[nodiscard]] inline std::uint64_t written_bits(const vma& v) noexcept {
     return v.has(vm::write) ? entry::bit(eb::writable) | entry::bit(eb::dirty) : 0;
 }

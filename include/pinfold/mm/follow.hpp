@@ -3,7 +3,10 @@
 // that this MM has; both profiles walk here, their differences are named policies.
 #pragma once
 
+#include <optional>
+
 #include "follow_hugetlb.hpp"
+#include "follow_split.hpp"
 #include "grab.hpp"
 #include "huge_addr.hpp"
 #include "space.hpp"
@@ -24,26 +27,8 @@ public:
         : mm_(mm), phys_(mm.phys), v_(v), a_(a), flags_(flags), trace_(trace), device_(device) {}
 
     [[nodiscard]] lookup<P> run() {
-        for (;;) {
-            const place at = mm_.tables.find(a_, level::pmd);
-            const entry e = at.slot->read();
-            if (e.is_leaf() && e.has(eb::devmap)) return follow_devmap(at);
-            if (!at.reached(level::pmd) || e.is_none()) return no_page_table(at.at);
-            if (e.is_table()) return follow_pte();
-            if (!e.is_leaf() || !may_follow(e)) return no_page_table(level::pmd);
-            word_guard lock(at.lock());
-            const entry now = at.slot->read();
-            if (now.is_table()) {
-                lock.release();
-                return follow_pte();
-            }
-            if (!now.is_leaf()) return no_page_table(level::pmd);
-            if ((flags_ & (foll::split_pmd | foll::split)) != 0) {
-                if (const int error = split_entry(at)) return fail(path_id::fp_split_pmd, level::pmd, error, {});
-                continue;
-            }
-            return follow_huge_pmd(at, now);
-        }
+        for (;;)
+            if (const auto answer = walk()) return *answer;
     }
 
 private:
@@ -51,6 +36,49 @@ private:
     [[nodiscard]] bool counted() const noexcept { return wants(foll::get | foll::pin); }
     [[nodiscard]] bool may_follow(entry e) const noexcept {
         return !e.has(eb::protnone) || !wants(foll::honor_numa_fault) || !v_.is_accessible();
+    }
+
+    /// One walk. Returns: nothing where something was waited for, or split: look again.
+    [[nodiscard]] std::optional<lookup<P>> walk() {
+        const place at = mm_.tables.find(a_, level::pmd);
+        const entry e = at.slot->read();
+        if (e.is_leaf() && e.has(eb::devmap)) {
+            const lookup<P> got = follow_devmap(at);
+            if (got.page || got.error != 0) return got;
+            if (P::devices::null_falls_through && at.slot->read() != e) return std::nullopt;
+            return no_page_table(at.at);
+        }
+        if (e.is_hugepd()) return hugepd_unknown(at.at, e);
+        if (!at.reached(level::pmd) || e.is_none()) return no_page_table(at.at);
+        if (e.is_table()) return follow_pte();
+        if (!e.is_leaf()) return waited_for(at, e) ? std::nullopt : std::optional(no_page_table(level::pmd));
+        if (!may_follow(e)) return no_page_table(level::pmd);
+        word_guard lock(at.lock());
+        const entry now = at.slot->read();
+        if (now.is_table()) {
+            lock.release();
+            return follow_pte();
+        }
+        if (!now.is_leaf()) {
+            lock.release();
+            return waited_for(at, now) ? std::nullopt : std::optional(no_page_table(level::pmd));
+        }
+        if (splits_anything<P>(flags_)) return split(now, lock);
+        return follow_huge_pmd(at, now);
+    }
+
+    /// FOLL_MIGRATION (2019): whoever moves the page is waited for. Returns: whether something was. Requires: no lock.
+    [[nodiscard]] bool waited_for(const place& at, entry e) const {
+        if (!P::lookup_flags_2019 || !wants(foll::migration) || e.kind() != entry_kind::migration) return false;
+        for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
+        }
+        return true;
+    }
+
+    /// A directory of huge entries that belongs to no hugetlb mapping.
+    lookup<P> hugepd_unknown(level l, entry e) {
+        phys_.warn.emit(warn_id::huge_pd_none, static_cast<std::int64_t>(e.raw));
+        return no_page_table(l);
     }
 
     lookup<P> fail(path_id p, level l, int error, rule why, std::int64_t used = 0) {
@@ -98,12 +126,12 @@ private:
 
     // ---- FP-SPLIT, FP-SPLIT-PMD --------------------------------------------------------------------------
     /// Requires: the pmd lock.
-    int split_entry(const place& at) {
-        if (!splits_to_ptes(mm_, at.slot->read())) {  // a file's huge entry is dropped and faulted by ptes
-            return -err::eopnotsupp;
-        }
-        split_pmd_locked(mm_, at, align_down(a_, pmd_size));
-        return 0;
+    [[nodiscard]] std::optional<lookup<P>> split(entry e, word_guard& lock) {
+        const path_id path = splits_page<P>(flags_) ? path_id::fp_split : path_id::fp_split_pmd;
+        if (const int error = split_for_lookup(mm_, e, a_, flags_, lock)) return fail(path, level::pmd, error, unsplit);
+        if (trace_) [[unlikely]]
+            trace_->add({path, level::pmd, a_, 0, 0, 0, "", "", 0, 0, 0});
+        return std::nullopt;
     }
 
     // ---- FP-PMD-TRANS-HUGE (2019), FP-HUGE-PMD (6.12) ------------------------------------------------------
@@ -128,6 +156,7 @@ private:
         if (must_unshare(e, head)) return {nullptr, -err::emlink, 0};
 
         if constexpr (P::touch_before_grab) touch_huge(at, e);
+        mlock_found(head, !head->is_anon() || folio_mapcount(head) == 1);
         frame<P>* const page = phys_.nth(first, (a_ & (pmd_size - 1)) >> page_shift);
         if (const int refused = grab_stable(phys_, page, 1, flags_)) {
             // Cannot fail: the pmd lock keeps the entry and the entry keeps a reference; only an overflowed count
@@ -150,8 +179,8 @@ private:
         if constexpr (P::cow_flag)
             if (!pud && wants(foll::cow)) phys_.warn.emit(warn_id::devmap_pmd_cow, static_cast<std::int64_t>(flags_));
         const entry e = at.slot->read();
-        if (!e.is_leaf() || !e.has(eb::devmap)) return no_page_table(at.at);  // gone meanwhile
-        if (wants(foll::write) && !e.has(eb::writable)) return no_page_table(at.at);
+        if (!e.is_leaf() || !e.has(eb::devmap)) return {};  // gone meanwhile
+        if (wants(foll::write) && !e.has(eb::writable)) return {};
         if (!pud || P::devices::pud_touched_first) touch_huge(at, e);
         if (!counted())  // given only to callers that manage the count
             return fail(path, at.at, -err::eexist, {"04-devmap.flags", "device pages are for callers that count them"});
@@ -171,8 +200,16 @@ private:
         return found(path, at.at, page, pud && whole ? (span >> page_shift) - 1 : 0);
     }
 
+    /// FOLL_MLOCK (2019): what is found in a locked mapping is marked, if its lock is free. Never fails the lookup.
+    void mlock_found(frame<P>* head, bool fit) {
+        if (!P::lookup_flags_2019 || !wants(foll::mlock) || !v_.has(vm::locked) || !fit || head->mapping.load() == 0) return;
+        if (!try_lock_page(head)) return;
+        head->set(pg::mlocked);
+        unlock_page(head);
+    }
+
     // ---- FP-PTE and what it leads to -----------------------------------------------------------------------
-    lookup<P> follow_pte() {
+    [[nodiscard]] std::optional<lookup<P>> follow_pte() {
         if (both(warn_id::pte_get_pin))
             return fail(path_id::fp_pte, level::pte, -err::einval, {"04-get+pin", "GET and PIN exclude each other"});
         const place at = mm_.tables.find(a_, level::pte);
@@ -180,10 +217,13 @@ private:
         word_guard lock(at.lock());
         const entry e = at.slot->read();
         if (e.is_none()) return no_page_table(level::pte);
-        if (!e.is_leaf()) return {};
-        if (!may_follow(e)) return {};
+        if (!e.is_leaf()) {
+            lock.release();
+            return waited_for(at, e) ? std::nullopt : std::optional(nothing_usable);
+        }
+        if (!may_follow(e)) return nothing_usable;
         frame<P>* page = normal_page(phys_, e);
-        if (wants(foll::write) && !can_follow_write(e, page)) return {};
+        if (wants(foll::write) && !can_follow_write(e, page)) return nothing_usable;
         path_id path = path_id::fp_pte;
         if (!page && e.has(eb::devmap) && counted()) {
             if (!device_.covers(e.number())) return fail(path_id::fp_pte_devmap, level::pte, 0, dying_device);
@@ -198,7 +238,12 @@ private:
             page = phys_.zero_page();
             path = path_id::fp_zero;
         }
-        if (must_unshare(e, page)) return {nullptr, -err::emlink, 0};
+        if (must_unshare(e, page)) return lookup<P>{nullptr, -err::emlink, 0};
+        if (splits_page<P>(flags_) && phys_.head(page)->is(pg::large)) {
+            if (const int error = split_locked_page(phys_, phys_.head(page), lock))
+                return fail(path_id::fp_split, level::pte, error, unsplit);
+            return std::nullopt;
+        }
         if (const int refused = grab_stable(phys_, page, 1, flags_))
             return fail(path, level::pte, refused, overflowed, phys_.head(page)->count.raw());
         if (wants(foll::pin))
@@ -211,6 +256,7 @@ private:
             if (wants(foll::write) && !e.has(eb::dirty) && !head->is(pg::dirty)) head->set(pg::dirty);
             if (!head->is(pg::referenced)) head->set(pg::referenced);
         }
+        mlock_found(phys_.head(page), !phys_.head(page)->is(pg::large));
         return found(path, level::pte, page);
     }
 
@@ -226,6 +272,8 @@ private:
         return fail(path_id::fp_pfn, level::pte, -err::eexist, no_descriptor);
     }
 
+    static constexpr lookup<P> nothing_usable{};
+    static constexpr rule unsplit{"04-FP-SPLIT", "the huge page cannot be split: somebody else holds it"};
     static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
     static constexpr rule dying_device{"03-7.dying", "the device behind the entry is being removed"};
     static constexpr rule inaccessible{"04-FP-PTE.10", "the architecture cannot make the memory accessible to a device"};

@@ -37,6 +37,7 @@ public:
 private:
     [[nodiscard]] bool wants(unsigned f) const noexcept { return (flags_ & f) != 0; }
     [[nodiscard]] bool grants(entry e) const noexcept {
+        if (P::fast_heeds_guards && e.has(eb::guarded) && !e.has(eb::devmap)) return false;
         return e.is_leaf() && e.has(eb::user) && !e.denies_access() && (!wants(foll::write) || e.has(eb::writable));
     }
 

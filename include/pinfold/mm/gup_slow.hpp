@@ -127,6 +127,7 @@ private:
                 lost_ = true;
                 return {};
             }
+            if (fault == -err::enoent && !to_.pages) return {};  // locked when it is touched: on to the next
             if (fault != 0) {
                 ret = fault;
                 return {};
@@ -135,6 +136,7 @@ private:
     }
 
     [[nodiscard]] int fault_in(vma& v, vaddr a, unsigned& flags, bool unshare) {
+        if (P::lookup_flags_2019 && (flags & (foll::mlock | foll::populate)) == foll::mlock) return -err::enoent;
         if ((flags & foll::nofault) != 0)
             return refuse(path_id::fault, a, err::efault, {"06-4.nofault", "FOLL_NOFAULT, and the page is not there"});
         unsigned f = 0;

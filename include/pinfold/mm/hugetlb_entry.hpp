@@ -127,8 +127,7 @@ void protect_huge(space<P>& mm, const vma& v) {
         word_guard lock(at.lock());
         entry e = at.slot->read();
         if (!e.is_leaf()) return;
-        e = v.is_accessible() ? e.without(eb::protnone) : e.with(eb::protnone);
-        e = v.keyed ? e.with(eb::keyed) : e.without(eb::keyed);
+        e = e.as_said_by(v);
         e = v.has(vm::shared) && v.has(vm::write) ? e.with(eb::writable) : e.without(eb::writable);
         at.slot->set(e);
     });

@@ -71,12 +71,10 @@ private:
         for (; done < n; ++done) {
             if (pages_) {
                 frame<P>* const page = phys_.nth(head, first + done);  // by frame number (DEF-21)
-                if (grab_stable(phys_, page, 1, flags_) != 0) {
-                    // Cannot fail: the lock keeps the entry. But a unit is added per sub-page: the head can overflow.
+                error = grab_stable(phys_, page, 1, flags_);
+                if (error == -err::enomem)  // cannot fail: the lock keeps the entry; but each sub-page adds a unit to the head
                     phys_.warn.emit(warn_id::hugetlb_range_grab, phys_.head(head)->count.raw());
-                    error = -err::enomem;
-                    break;
-                }
+                if (error != 0) break;
                 pages_[pos.filled + done] = page;
             }
             if (vmas_) vmas_[pos.filled + done] = &v_;

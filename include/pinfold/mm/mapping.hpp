@@ -120,7 +120,7 @@ public:
     int protect(vaddr a, std::uint64_t len, unsigned p) { return mm::protect(mm_, a, len, p); }
 
     int advise(vaddr a, std::uint64_t len, advice what) { return mm::advise(mm_, a, len, what); }
-    int lock_range(vaddr a, std::uint64_t len, bool on) { return mm::lock_range(mm_, a, len, on); }
+    int lock_range(vaddr a, std::uint64_t len, bool on, bool on_fault = false) { return mm::lock_range(mm_, a, len, on, on_fault); }
     int prefault(vaddr a, vaddr end) { return mm::prefault(mm_, a, end); }
 
     /// Effects: everything goes (exit).

@@ -15,8 +15,7 @@ namespace detail {
 /// One pte of mprotect. Returns: the entry it becomes. Source: spec 10 §9.
 template <class P>
 [[nodiscard]] entry reprotect(const physical<P>& phys, const vma& v, entry e, bool huge) noexcept {
-    e = v.is_accessible() ? e.without(eb::protnone) : e.with(eb::protnone);
-    e = v.keyed ? e.with(eb::keyed) : e.without(eb::keyed);
+    e = e.as_said_by(v);
     if (!v.has(vm::write)) return e.without(eb::writable);
     if (e.has(eb::writable)) return e;
     const bool is_told = v.tracks_dirty() || v.kind == vma_kind::fsdax;

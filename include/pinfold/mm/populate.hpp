@@ -38,12 +38,14 @@ int prefault(space<P>& mm, vaddr a, vaddr end) {
             const vma* v = mm.find(a);
             if (!v) return -err::enomem;
             stop = v->end < end ? v->end : end;
-            if (v->has(vm::io | vm::pfnmap)) {
+            const bool on_fault = v->has(vm::lockonfault);
+            if (v->has(vm::io | vm::pfnmap) || (on_fault && !P::lookup_flags_2019)) {
                 a = stop;
                 continue;
             }
             if (!v->is_accessible()) return -err::enomem;
             flags |= v->has(vm::write) && !v->has(vm::shared) ? foll::write : foll::force;
+            if constexpr (P::lookup_flags_2019) flags |= foll::mlock | (on_fault ? 0U : foll::populate);
         }
         int locked = 0;
         const long n = slow_locked(mm, a, (stop - a) >> page_shift, flags, {}, &locked);

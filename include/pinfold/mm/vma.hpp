@@ -82,6 +82,10 @@ struct vma {
     [[nodiscard]] bool is_anonymous() const noexcept { return kind == vma_kind::anon; }
     /// A private mapping that could be written: pages in it are copied on write (spec 07 §3).
     [[nodiscard]] bool is_cow() const noexcept { return (flags & (vm::shared | vm::maywrite)) == vm::maywrite; }
+    /// Whether the slow path refuses pages of it that an entry alone would not tell: the fast walk cannot know.
+    [[nodiscard]] bool is_guarded() const noexcept {
+        return has(vm::io | vm::pfnmap) || (kind == vma_kind::fsdax && !has(vm::shared)) || (is_accessible() && !has(vm::read));
+    }
     [[nodiscard]] bool is_accessible() const noexcept { return has(vm::access); }
     /// Writes must be told to a filesystem before they happen (page_mkwrite).
     [[nodiscard]] bool tracks_dirty() const noexcept {
