@@ -86,8 +86,7 @@ answer pwrite(call<P>& c) {
 template <class P>
 answer close(call<P>& c) {
     open_file& f = c.file(0);
-    if (f.object) c.world.box.close(*f.object);
-    c.world.files.erase(c.world.files.find(c.word(0)));
+    if (c.world.close(f, c.self.name)) c.world.files.erase(c.world.files.find(c.word(0)));
     return done();
 }
 

@@ -9,7 +9,7 @@ namespace {
 template <class P>
 answer file(call<P>& c) {
     open_file& f = c.world.files[c.word(0)];
-    f = {nullptr, c.word(1)};
+    f = {nullptr, c.word(1), {c.self.name}};
     const file_kind<P>* kind = c.table.find_file_kind(f.kind);
     return kind ? kind->create(c, f) : fails("ENOSYS");
 }

@@ -12,6 +12,8 @@ answer fork(call<P>& c) {
     const mm::result<mm::task<P>*> child = c.world.box.fork(*c.self.task);
     if (!child) return result_of(child.error);
     c.world.add_actor(name, **child);
+    for (auto& [file_name, f] : c.world.files)
+        if (f.open_in.count(c.self.name) != 0) f.open_in.insert(name);
     return done();
 }
 

@@ -160,7 +160,10 @@ private:
         if (!a.task) return fails("EDIED");
         stop(a);
         if (a.busy()) return fails("ETIMEDOUT");
-        const auto j = crew_.start([this, &a] { world_.box.exit(*std::exchange(a.task, nullptr)); });
+        const auto j = crew_.start([this, &a] {
+            world_.box.exit(*std::exchange(a.task, nullptr));
+            for (auto& [name, f] : world_.files) (void)world_.close(f, a.name);
+        });
         crew_.run_woken();
         return j->done() ? done() : fails("ETIMEDOUT");
     }

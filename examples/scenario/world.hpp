@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <typeindex>
 #include <vector>
@@ -46,6 +47,7 @@ struct actor {
 struct open_file {
     mm::file* object = nullptr;  ///< null: creating it failed
     std::string kind;            ///< as the language calls it
+    std::set<std::string> open_in{};  ///< the actors that have a handle of it: fork copies handles
 };
 
 /// What one family of operations keeps for the length of a scenario; see world::part.
@@ -78,6 +80,13 @@ public:
         actor<P>& a = actors[name];
         a = {name, &task, nullptr, nullptr, task.mm().swap_entries.load()};
         return a;
+    }
+
+    /// Effects: the actor's handle of f is gone; with the last one f is closed. Returns: whether it was the last.
+    bool close(open_file& f, const std::string& name) {
+        if (f.open_in.erase(name) == 0 || !f.open_in.empty()) return false;
+        if (f.object) box.close(*f.object);
+        return true;
     }
 
     /// Returns: the part of type T, made with T(*this) when first asked for.
