@@ -4,17 +4,19 @@
 #pragma once
 
 #include <mutex>
+#include <vector>
 
 #include "migrate.hpp"
 #include "reclaim_file.hpp"
 #include "swap_cache.hpp"
-#include "thp.hpp"
+#include "thp_split.hpp"
 
 namespace pinfold::mm {
 
 namespace detail {
 
-/// The reclaim of one isolated folio.
+/// The reclaim of one isolated folio. One that is only partly mapped, or too long for what is free in swap, falls into
+/// base pages, and each is reclaimed.
 template <class P>
 class reclaimer {
 public:
@@ -33,6 +35,7 @@ public:
         unlock_page(head_);
         if (gone) phys_.drop(head_, holder::isolation);
         else put_back(phys_, head_);
+        for (page* piece : pieces_) (void)reclaimer(phys_, piece).run();
         return gone;
     }
 
@@ -47,11 +50,11 @@ private:
 
     [[nodiscard]] bool shrink() {
         const bool anon = head_->is_anon();
-        if (!anon && head_->is(pg::large)) return false;
         if (anon && head_->is(pg::swapbacked) && !head_->is(pg::swapcache)) {
             if (is_kept_for_its_pins()) return false;
             if (head_->is(pg::large) && head_->count.raw() != own_references() + folio_mapcount(head_)) return false;
-            if (!add_to_swap(phys_, head_)) return false;
+            if (is_partly_mapped(head_) && !split()) return false;
+            if (!add_to_swap(phys_, head_) && !(head_->is(pg::large) && split() && add_to_swap(phys_, head_))) return false;
         }
         if (folio_mapcount(head_) != 0 && !unmap()) return false;
         if (is_kept_for_its_pins()) return false;
@@ -59,8 +62,19 @@ private:
         return head_->is(pg::swapbacked) ? write_and_free() : free_clean_anon();
     }
 
+    /// Effects: head_ is a base page; the other pieces wait for their turn. Returns: whether it is so.
+    [[nodiscard]] bool split() {
+        return split_folio(phys_, head_, head_, [this](page* piece) {
+            if (folio_mapcount(piece) != 0 && isolate(phys_, piece)) pieces_.push_back(piece);
+        }) == 0;
+    }
+
     // ---- every entry becomes a swap entry, or none for lazily freed memory --------------------------------
     [[nodiscard]] bool unmap() {
+        if (head_->is(pg::large) && !head_->is_anon()) {
+            unmap_from_file(phys_, head_);
+            return folio_mapcount(head_) == 0;
+        }
         if (head_->is(pg::large)) {
             each_slot(phys_, head_, [&](space<P>& mm, const place& at, std::uint64_t) {
                 const entry e = at.slot->read();
@@ -152,6 +166,7 @@ private:
 
     physical<P>& phys_;
     page* head_;
+    std::vector<page*> pieces_;
 };
 
 }  // namespace detail

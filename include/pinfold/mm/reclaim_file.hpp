@@ -14,15 +14,17 @@ namespace pinfold::mm {
 template <class P>
 [[nodiscard]] bool reclaim_file_page(physical<P>& phys, frame<P>* head) {
     file* f = head->template owner_as<file>();
-    if (!f || head->is(pg::large)) return false;
+    if (!f) return false;
     std::lock_guard guard(f->lock);
     const bool buffers = head->is(pg::buffers);
     const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head)) + (buffers ? 1 : 0);
     if (head->count.raw() != due) return false;  // unmapped and under the cache's lock: nobody new comes
     if (head->is(pg::dirty)) {
         if (!f->is_shmem()) return false;
-        file::block& place = f->blocks[head->index];
-        for (std::uint64_t i = 0; i < page_size; ++i) place[i] = phys.data.load(phys.number(head), i);
+        for (std::uint64_t k = 0; k < head->pages(); ++k) {
+            file::block& place = f->blocks[head->index + k];
+            for (std::uint64_t i = 0; i < page_size; ++i) place[i] = phys.data.load(phys.number(head) + k, i);
+        }
     }
     const auto it = f->cache.find(head->index);
     if (it == f->cache.end()) return false;
