@@ -13,6 +13,8 @@
 #include "fault_types.hpp"
 #include "hugetlb_fault.hpp"
 #include "uffd_fault.hpp"
+#include "mthp.hpp"
+#include "shmem_huge.hpp"
 
 namespace pinfold::mm {
 
@@ -29,6 +31,10 @@ template <class P>
     entry e = pmd.slot->read();
     if (e.is_none() && v.is_anonymous() && thp_suitable(mm, v, a)) {
         const fault_result r = anon_huge_fault(mm, v, a, flags, pmd);
+        if (r != fault_result::retry) return r;
+        e = pmd.slot->read();
+    } else if (e.is_none() && v.kind == vma_kind::shmem) {
+        const fault_result r = shmem_huge_fault(mm, v, a, flags, pmd);
         if (r != fault_result::retry) return r;
         e = pmd.slot->read();
     }
@@ -49,6 +55,8 @@ template <class P>
     e = at.slot->read();
     switch (e.kind()) {
         case entry_kind::none:
+            if (v.is_anonymous() && (flags & ff::write) != 0)
+                if (const fault_result r = small_thp_fault(mm, v, a, at); r != fault_result::retry) return r;
             if (v.is_anonymous()) return anon_fault(mm, v, a, flags, at);
             if (v.has(vm::pfnmap)) return raw_fault(mm, v, a, at);
             return v.source ? file_fault(mm, v, a, flags, at) : fault_result::sigbus;
