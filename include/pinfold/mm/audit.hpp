@@ -81,13 +81,10 @@ private:
         const auto h = phys_.ledger.of(n);
         const std::int64_t pins = h[holder::pin];
         live_pins_ += pins;
-        using count = typename physical<P>::ops::count_type;
-        const bool exact = count::traits::form == pin_form::hybrid && f->is(pg::large);
-        const std::int64_t unit = exact ? 1 : static_cast<std::int64_t>(count::traits::pin_unit);
-        const auto due = static_cast<std::int32_t>(h.plain() + pins * unit);  // modular, as the word is
+        const auto due = static_cast<std::int32_t>(h.plain() + pins * pin_unit(*f));  // modular, as the word is
         if (f->count.raw() != due) fault("INV-2", n, "count", f->count.raw(), "held", due);
         if constexpr (requires { f->count.pins(); })
-            if (exact && f->count.pins() != pins) fault("INV-2", n, "pincount", f->count.pins(), "pins", pins);
+            if (counts_pins_exactly(*f) && f->count.pins() != pins) fault("INV-2", n, "pincount", f->count.pins(), "pins", pins);
         if (const std::int64_t entries = found(entries_, n); h[holder::entry] != entries)
             fault("INV-2", n, "references of entries", h[holder::entry], "entries", entries);
     }

@@ -20,6 +20,15 @@ enum class device_type : unsigned char {
     return names[static_cast<unsigned>(t)];
 }
 
+/// Returns: whether a rule watches the releases of any kind of page.
+template <class Rule>
+[[nodiscard]] constexpr bool manages_any() noexcept {
+    for (const device_type t : {device_type::private_memory, device_type::coherent, device_type::fsdax, device_type::generic,
+                                device_type::p2pdma})
+        if (Rule::is_managed(t)) return true;
+    return false;
+}
+
 /// Every idle page has a count of 1; releases of PRIVATE and FS_DAX pages are watched for it. A page reaches 0 only
 /// when its device goes, and then it gives its pagemap reference back.
 struct one_based_2019 {

@@ -47,7 +47,7 @@ struct frame_count_policy : pinfold::count_defaults {
     };
     using pins = typename P::pins;
     using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
-    using overflow = pinfold::refuse;
+    using overflow = typename P::overflow;
     using warnings = silent;
     static constexpr pinfold::budget budget = pinfold::unstated_budget;
 };
@@ -115,5 +115,17 @@ struct alignas(64) frame {
                         static_cast<std::int64_t>(kind));
     }
 };
+
+/// Returns: whether the pins of this head are counted exactly, beside its references; else they are part of them.
+template <class P>
+[[nodiscard]] constexpr bool counts_pins_exactly(const frame<P>& head) noexcept {
+    if constexpr (P::pins::form == pin_form::hybrid) return P::pins::is_large(head);
+    else return P::pins::form == pin_form::exact;
+}
+/// Units that one pin adds to the count word of this head.
+template <class P>
+[[nodiscard]] constexpr std::int64_t pin_unit(const frame<P>& head) noexcept {
+    return counts_pins_exactly(head) ? 1 : static_cast<std::int64_t>(decltype(head.count)::traits::pin_unit);
+}
 
 }  // namespace pinfold::mm

@@ -132,9 +132,7 @@ template <class P>
     if ((flags & foll::pin) == 0) return (flags & foll::get) != 0 ? static_cast<std::int64_t>(n) : 0;
     if (is_exempt(page)) return 0;
     const frame<P>* head = physical<P>::head(const_cast<frame<P>*>(page));
-    using count = typename physical<P>::ops::count_type;
-    const bool exact = count::traits::form == pin_form::hybrid && head->is(pg::large);
-    return static_cast<std::int64_t>(n * (exact ? 1 : count::traits::pin_unit));
+    return static_cast<std::int64_t>(n) * pin_unit(*head);
 }
 
 }  // namespace pinfold::mm

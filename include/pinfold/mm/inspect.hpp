@@ -86,7 +86,7 @@ template <class P>
     s.index = phys.index_in_folio(page);
     s.refs = ops::refs(page);
     if constexpr (requires { head->count.pins(); })
-        if (head->is(pg::large)) s.pins = head->count.pins();
+        if (counts_pins_exactly(*head)) s.pins = head->count.pins();
     s.mapcount = page_mapcount(page, head);
     s.folio_mapcount = folio_mapcount(head);
     s.maybe_pinned = static_cast<bool>(ops::maybe_pinned(page));

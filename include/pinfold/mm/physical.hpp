@@ -327,7 +327,7 @@ private:
 
     bool check_free(page* head) {
         bool bad = head->mapcount.load() != 0 || head->entire.load() != 0 || head->large.load() != 0;
-        if constexpr (requires { head->count.pins(); }) bad = bad || (head->is(pg::large) && head->count.pins() != 0);
+        if constexpr (requires { head->count.pins(); }) bad = bad || (counts_pins_exactly(*head) && head->count.pins() != 0);
         for (std::uint64_t k = 1; k < head->pages(); ++k) {
             page* t = nth(head, k);
             bad = bad || t->count.raw() != 0 || t->mapcount.load() != 0;  // INV-6
@@ -396,9 +396,18 @@ struct frame_policy : pinfold::page_defaults<&frame<P>::count> {
     };
 
     using head = pinfold::tagged_head<&frame<P>::link>;
-    using release = pinfold::by_kind<managed_devices, &is_managed,
-                                     pinfold::on_release<pinfold::idle_at_one<&wake>, pinfold::free_at_zero<&give_back>>,
-                                     pinfold::free_at_zero<&give_back>>;
+    /// Where no device page idles at 1 there is nothing to watch for, and the count need not be exact up there.
+    template <bool AnyManaged, class = void>
+    struct releases {
+        using type = pinfold::free_at_zero<&give_back>;
+    };
+    template <class Unused>
+    struct releases<true, Unused> {
+        using type = pinfold::by_kind<managed_devices, &is_managed,
+                                      pinfold::on_release<pinfold::idle_at_one<&wake>, pinfold::free_at_zero<&give_back>>,
+                                      pinfold::free_at_zero<&give_back>>;
+    };
+    using release = typename releases<manages_any<typename P::devices>()>::type;
     using statistics = per_node;
     using exempt = zero_page_exempt;
     using dirtying = pinfold::dirty_with<&mark_dirty>;

@@ -52,6 +52,7 @@ struct profile_defaults {
     using writeback = ignore_pins;                ///< what becomes of a page that is pinned and written back (HAZ-WB)
     using steps = right_steps;                ///< tests of spec 08 put single faulty steps in
     using folio_access = always_accessible;   ///< what an architecture does before a folio is pinned
+    using overflow = pinfold::refuse;             ///< of every count; saturate where no device page idles at 1
     static constexpr bool p4d_folded = true;
     static constexpr bool poisons_freed = false;  ///< overwrite the contents of freed frames
     static constexpr int longterm_retries = 10;   ///< bound of spec 06 §6's unbounded retry (INV-20)

@@ -99,12 +99,11 @@ template <class P>
 void add_pin(physical<P>& phys, frame<P>* page) {
     if (is_exempt(page)) return;
     frame<P>* head = phys.head(page);
-    const bool large = head->is(pg::large);
-    bool unpinned = false;
-    if constexpr (requires { head->count.pins(); }) unpinned = large ? head->count.pins() < 1 : head->count.raw() < 1024;
-    else unpinned = head->count.raw() < 1024;
+    bool unpinned = head->count.raw() < pin_unit(*head);
+    if constexpr (requires { head->count.pins(); })
+        if (counts_pins_exactly(*head)) unpinned = head->count.pins() < 1;
     if (unpinned) phys.warn.emit(warn_id::add_pin_unpinned, head->count.raw());
-    head->count.pin(1, large);
+    head->count.pin(1, counts_pins_exactly(*head));
     if (P::counts_added_pins) physical<P>::ops::pinning::acquired(*head, 1);
     else phys.uncounted_pins.adjust(1);
     phys.note(head, holder::pin, 1);
