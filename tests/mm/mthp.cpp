@@ -151,6 +151,34 @@ TEST_CASE("split, migration into base pages and reclaim take it like any large f
     w.audit();
 }
 
+TEST_CASE("what went to swap as one folio comes back as one, where that size is still wanted", "[mthp]") {
+    sizes<checked_6_12> w;
+    const vaddr a = w.map(16 * one, {.at = vaddr{1} << 40});
+    for (unsigned k = 0; k < 16; ++k) w.put_byte(w.t, a + k * one, static_cast<unsigned char>(k + 1));
+    REQUIRE(w.page_out(a, 16) == 0);
+    SECTION("by a read") {
+        CHECK(w.byte(w.t, a + 5 * one) == 6);
+        CHECK(w.letters(a) == "WY");
+    }
+    SECTION("by a write") {
+        w.put_byte(w.t, a + 5 * one, 6);
+        CHECK(w.letters(a) == "WDY");
+    }
+    CHECK(w.order_at(a) == 4);
+    CHECK(w.flags(a + 9 * one) == "XB");
+    CHECK(w.refs(a) == 16);
+    CHECK(w.box.phys().swap.used() == 0);
+    CHECK(w.byte(w.t, a + 15 * one) == 16);
+    REQUIRE(w.page_out(a, 16) == 0);
+    w.set(4, mm::thp_mode::never);
+    CHECK(w.byte(w.t, a + 5 * one) == 6);
+    CHECK(w.order_at(a + 5 * one) == 0);
+    w.set(4, mm::thp_mode::always);
+    CHECK(w.byte(w.t, a) == 1);  // no row of sixteen any more
+    CHECK(w.order_at(a) == 0);
+    w.audit();
+}
+
 TEST_CASE("sixteen pages and more collapse into a huge one", "[mthp]") {
     sizes<checked_6_12> w;
     const vaddr a = w.map(2_MiB, {.at = vaddr{1} << 40});

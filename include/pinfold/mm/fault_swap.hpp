@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cow.hpp"
+#include "mthp.hpp"
 #include "swap_cache.hpp"
 
 namespace pinfold::mm {
@@ -21,10 +22,13 @@ public:
 
     [[nodiscard]] fault_result run() {
         if (page* cached = swap_cache_get(phys_, slot_)) return map_cached(cached);
+        const bool alone = phys_.swap.users(slot_) <= 1;
+        for (unsigned order = alone ? pmd_order - 1 : 0; order >= 2; --order)
+            if (is_row(order))
+                if (page* large = phys_.alloc({.order = order, .node = v_.node})) return map_alone(large);
         page* fresh = phys_.alloc({.node = v_.node});
         if (!fresh) return fault_result::oom;
-        if (phys_.swap.users(slot_) <= 1) return map_alone(fresh);
-        return enter_cache(fresh);
+        return alone ? map_alone(fresh) : enter_cache(fresh);
     }
 
 private:
@@ -39,29 +43,54 @@ private:
         if (writable) e = writes() ? made_writable(e, v_) : P::anon_exclusive && v_.has(vm::write) ? e.with(eb::writable) : e;
         return e;
     }
-    void read_slot(page* fresh) {
+    void read_slot(swap_slot s, page* fresh) {
         fresh->set(pg::written);
-        phys_.swap.read(slot_, phys_.data.bytes(phys_.number(fresh)));
+        phys_.swap.read(s, phys_.data.bytes(phys_.number(fresh)));
+    }
+    /// The place of this page among the n, aligned, that are looked at together.
+    [[nodiscard]] std::uint64_t place_in(std::uint64_t n) const noexcept { return (a_ >> page_shift) & (n - 1); }
+
+    /// Returns: whether the n entries around stand for n slots in a row that nobody else uses and no page is cached for.
+    [[nodiscard]] bool is_alone(std::uint64_t n) {
+        const std::uint64_t before = place_in(n);
+        if (slot_ <= before) return false;
+        for (std::uint64_t k = 0; k < n; ++k) {
+            const swap_slot s = slot_ - before + k;
+            if ((at_.slot - before)[k].read() != e_.at(pfn{s}) || phys_.swap.users(s) != 1 || phys_.swap.with_cached(s, [](pfn) {}))
+                return false;
+        }
+        return true;
+    }
+    /// Returns: whether a folio of 2^order pages may come in at once: wanted there, and a row.
+    [[nodiscard]] bool is_row(unsigned order) {
+        if (!P::has_small_thp || v_.has(vm::uffd_missing | vm::uffd_wp) || !wants_small_thp(mm_, v_, order)) return false;
+        const std::uint64_t n = std::uint64_t{1} << order;
+        const vaddr first = a_ - (place_in(n) << page_shift);
+        return first >= v_.start && first + (n << page_shift) <= v_.end && is_alone(n);
     }
 
-    /// Nobody else uses the slot: it is read into a page the swap cache never sees, and is free.
+    /// Nobody else uses the slots: they are read into a folio the swap cache never sees, and are free.
     [[nodiscard]] fault_result map_alone(page* fresh) {
-        make_anon(mm_, v_, a_, fresh);
+        const std::uint64_t n = fresh->pages(), before = place_in(n);
+        make_anon(mm_, v_, a_ - (before << page_shift), fresh);
         word_guard lock(at_.lock());
-        const bool alone = at_.slot->read() == e_ && phys_.swap.users(slot_) == 1 &&
-                           !phys_.swap.with_cached(slot_, [](pfn) {});
-        if (!alone) {  // somebody was faster: look again
+        if (!is_alone(n)) {  // somebody was faster: look again
             lock.release();
             phys_.drop(fresh, holder::hand_out);
             return fault_result::ok;
         }
-        read_slot(fresh);  // under the entry's lock: the entry keeps the slot
-        map_pte(fresh, fresh);
         phys_.pass(fresh, holder::hand_out, holder::entry);
+        if (n > 1) phys_.hold(fresh, holder::entry, n - 1);
+        for (std::uint64_t k = 0; k < n; ++k) {
+            page* p = phys_.nth(fresh, k);
+            read_slot(slot_ - before + k, p);  // under the entry's lock: the entry keeps the slot
+            if constexpr (P::anon_exclusive) p->set(pg::exclusive);
+            map_pte(p, fresh);
+            (at_.slot - before)[k].set(shown(p, true));
+            (void)phys_.swap.drop(slot_ - before + k);
+        }
         phys_.lru_add(fresh);
-        at_.slot->set(shown(fresh, true));
-        mm_.swap_entries.adjust(-1);
-        (void)phys_.swap.drop(slot_);
+        mm_.swap_entries.adjust(-static_cast<std::int64_t>(n));
         return fault_result::ok;
     }
 
@@ -74,7 +103,7 @@ private:
             phys_.hold(fresh, holder::swap_cache);
         });
         if (entered) {
-            read_slot(fresh);
+            read_slot(slot_, fresh);
             fresh->set(pg::uptodate);
             phys_.lru_add(fresh);
         }
