@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Tests are compiled more often than they run: little optimisation, and no debug information where none is read.
-# What the optimiser makes of the hot paths is looked at by tests/disassembly and runs in the flavour `release`.
-TESTED = ("-Doptimization=1", "-Ddebug=false")
+# Tests are compiled more often than they run: no optimisation (what runs long asks for its own), and no debug
+# information where none is read. The optimiser has its turn in `release`, in tests/disassembly, and with the sanitizers.
+TESTED = ("-Doptimization=0", "-Ddebug=false")
 SANITIZED = ["-Dbuildtype=debugoptimized", "-Doptimization=1"]
 
 

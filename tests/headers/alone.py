@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 """Compiles every header alone, so that each includes what it uses.
 
-alone.py INCLUDE_DIR COMPILER...   The compiler's arguments come with it.
+alone.py library|mm INCLUDE_DIR COMPILER...   Everything but mm/, or mm/; the compiler's arguments come with it.
 """
 import os
 import subprocess
@@ -20,8 +20,9 @@ def compiles(compiler, header, flags):
     return "" if result.returncode == 0 else f"{header} {' '.join(flags)}\n{result.stderr}"
 
 
-def main(include, *compiler):
+def main(part, include, *compiler):
     headers = sorted(path.relative_to(include) for path in Path(include, "pinfold").rglob("*.hpp"))
+    headers = [header for header in headers if (header.parts[1] == "mm") == (part == "mm")]
     cases = [(header, flags) for header in headers
              for flags in ([], NOTHING_THROWN) if not flags or header.parts[1] in LEAN]
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
