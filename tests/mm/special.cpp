@@ -214,6 +214,8 @@ BOTH_PROFILES("secret memory: shared only, there for the process, for no device"
         CHECK(w.t.get_user_pages_fast_only(a, 1, 0, w.pages) == 0);
         CHECK(w.box.counters().acquired == 1);
     }
+    CHECK(w.t.mlock(a, 4096) == pick<TestType>(0, -err::enomem));  // never swapped: not locked, but populated
+    CHECK(w.flags(a).find('M') == std::string::npos);
     CHECK(w.refs(a) == 2);
     w.audit();
 }

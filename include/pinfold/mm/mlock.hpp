@@ -2,6 +2,7 @@
 // mlock and munlock. Source: spec 06 §7, spec 10 §3 §9.
 #pragma once
 
+#include <algorithm>
 #include <shared_mutex>
 
 #include "each_leaf.hpp"
@@ -9,6 +10,27 @@
 #include "unmap.hpp"
 
 namespace pinfold::mm {
+
+namespace detail {
+
+/// Whether mlock changes anything in v: what is never swapped anyhow is populated, not locked.
+[[nodiscard]] inline bool is_lockable(const vma& v) noexcept {
+    return !v.has(vm::hugetlb | vm::pfnmap | vm::io | vm::mixedmap) && !v.is_dax() && v.kind != vma_kind::driver &&
+           v.kind != vma_kind::secretmem;
+}
+
+/// Effects: what v maps in [from, to) is marked as locked, or not any more. Requires: the mmap lock for writing.
+template <class P>
+void mark_mlocked(space<P>& mm, vaddr from, vaddr to, bool on) {
+    each_leaf(mm, from, to, [&](const auto& at, vaddr, std::uint64_t) {
+        frame<P>* const page = normal_page(mm.phys, at.slot->read());
+        frame<P>* const head = page ? mm.phys.head(page) : nullptr;
+        if (!head || mm.phys.is_huge_zero(head)) return;
+        head->change(on ? frame<P>::bit(pg::mlocked) : 0, on ? 0 : frame<P>::bit(pg::mlocked));
+    });
+}
+
+}  // namespace detail
 
 /// Effects: mlock, munlock: the VMAs and what they map are marked, and mlock faults the rest in; mlock2 with on_fault
 /// leaves that to whoever touches it.
@@ -19,19 +41,17 @@ int lock_range(space<P>& mm, vaddr a, std::uint64_t len, bool on, bool on_fault 
         std::unique_lock lock(mm.mmap_lock);
         if (!is_covered(mm, a, a + len)) return -err::enomem;
         mm.update(a, a + len, [on, on_fault](vma& v) {
-            // Never swapped anyhow: populated, not locked.
-            if (v.has(vm::hugetlb | vm::pfnmap | vm::io | vm::mixedmap) || v.kind == vma_kind::fsdax ||
-                v.kind == vma_kind::devdax || v.kind == vma_kind::driver || v.kind == vma_kind::secretmem)
-                return;
+            if (!detail::is_lockable(v)) return;
             v.flags &= ~(vm::locked | vm::lockonfault);
             if (on) v.flags |= on_fault ? vm::locked | vm::lockonfault : vm::locked;
         });
         const bool by_lookup = on && P::lookup_flags_2019;  // each page is marked where prefault finds it
-        if (!by_lookup) each_leaf(mm, a, a + len, [&](const auto& at, vaddr, std::uint64_t) {
-            if (frame<P>* page = normal_page(mm.phys, at.slot->read()); page && !mm.phys.head(page)->is(pg::hugetlb))
-                mm.phys.head(page)->change(on ? frame<P>::bit(pg::mlocked) : 0,
-                                            on ? 0 : frame<P>::bit(pg::mlocked));
-        });
+        for (vaddr from = a; !by_lookup && from < a + len;) {
+            const vma& v = *mm.find(from);
+            const vaddr to = std::min(v.end, a + len);
+            if (detail::is_lockable(v)) detail::mark_mlocked(mm, from, to, on);
+            from = to;
+        }
     }
     if (!on) return 0;
     const int error = prefault(mm, a, a + len);
