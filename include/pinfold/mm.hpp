@@ -4,7 +4,9 @@
 #pragma once
 
 #include "mm/audit.hpp"
+#include "mm/compact.hpp"
 #include "mm/machine.hpp"
 #include "mm/memory_failure.hpp"
 #include "mm/p2pdma.hpp"
 #include "mm/profile.hpp"
+#include "mm/soft_dirty.hpp"

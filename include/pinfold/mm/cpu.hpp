@@ -21,7 +21,7 @@ template <class P, class Use>
     if (find_leaf(mm, a).slot != at.slot) return false;
     const entry e = at.slot->read();
     if (!e.is_leaf() || e.denies_access() || (write && !e.has(eb::writable))) return false;
-    const entry touched = write ? e.with(eb::young).with(eb::dirty) : e.with(eb::young);
+    const entry touched = write ? e.with(eb::young).with(eb::dirty).with(eb::soft_dirty) : e.with(eb::young);
     if (touched != e) at.slot->set(touched);
     const pfn n = e.number() + ((a & (at.span - 1)) >> page_shift);
     use(*mm.phys.at(n), n);

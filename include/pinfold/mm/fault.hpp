@@ -12,6 +12,7 @@
 #include "fault_swap.hpp"
 #include "fault_types.hpp"
 #include "hugetlb_fault.hpp"
+#include "numa_hints.hpp"
 #include "uffd_fault.hpp"
 #include "mthp.hpp"
 #include "shmem_huge.hpp"
@@ -40,8 +41,10 @@ template <class P>
     }
     const bool wants_write = (flags & (ff::write | ff::unshare)) != 0;
     const auto is_watched = [&] { return v.has(vm::uffd_wp) && e.has(eb::uffd_wp) && (flags & ff::write) != 0; };
+    const auto is_hint = [&] { return e.has(eb::protnone) && v.is_accessible(); };
     if (e.is_leaf()) {
         if (is_watched()) return fault_result::ok;  // protected since it was asked: the walk looks again
+        if (is_hint()) return numa_hint_fault(mm, v, pmd, e);
         if (wants_write && !e.has(eb::writable)) {
             const fault_result r = wp_huge_fault(mm, v, a, flags, pmd, e);
             if (r != fault_result::ok || pmd.slot->read().is_leaf()) return r;
@@ -62,6 +65,7 @@ template <class P>
             return v.source ? file_fault(mm, v, a, flags, at) : fault_result::sigbus;
         case entry_kind::leaf:
             if (is_watched()) return fault_result::ok;
+            if (is_hint()) return numa_hint_fault(mm, v, at, e);
             if (wants_write && !e.has(eb::writable)) return wp_fault(mm, v, a, flags, at, e);
             return fault_result::ok;
         case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);

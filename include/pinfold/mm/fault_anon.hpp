@@ -12,7 +12,7 @@ namespace pinfold::mm {
 /// Bits every entry of v has when it is installed, beside young: what its VMA says of access.
 [[nodiscard]] inline std::uint64_t base_bits(const vma& v) noexcept { return entry{}.as_said_by(v).raw; }
 [[nodiscard]] inline std::uint64_t written_bits(const vma& v) noexcept {
-    return v.has(vm::write) ? entry::bit(eb::writable) | entry::bit(eb::dirty) : 0;
+    return v.has(vm::write) ? entry::bit(eb::writable) | entry::bit(eb::dirty) | entry::bit(eb::soft_dirty) : 0;
 }
 
 /// Effects: `page`, fresh, belongs to v at `a`: owner, offset, exclusive mark, mlock. Not mapped yet.

@@ -11,7 +11,7 @@ namespace pinfold::mm {
 namespace detail {
 
 [[nodiscard]] inline entry made_writable(entry e, const vma& v) noexcept {
-    e = e.with(eb::dirty).with(eb::young);
+    e = e.with(eb::dirty).with(eb::young).with(eb::soft_dirty);
     return v.has(vm::write) ? e.with(eb::writable) : e;
 }
 

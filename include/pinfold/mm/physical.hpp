@@ -202,6 +202,15 @@ public:
         const zone<P>& z = zone_of(number(f));
         return is_on(z, where) && (!is_movable_zone(z) || (where.movable && !(pin_scope::active() && P::longterm_leaves_movable)));
     }
+    /// Effects: these frames, dead and in no free list, are pages of order 0 with one reference each (holder: hand-out).
+    void adopt(pfn first, pfn last) {
+        for (pfn n = first; n < last; n = n + 1) (void)prepare(at(n), {}, zone_of(n).identity());
+    }
+    /// Effects: calls visit(zone&) for each zone of memory, from the lowest address on.
+    template <class Visit>
+    void each_zone(Visit visit) {
+        for (auto& z : zones_) visit(*z);
+    }
     /// Effects: gives such a block back to the buddy.
     void give_block(page* block, unsigned order) {
         const pfn first = number(block);

@@ -103,6 +103,8 @@ struct foll_pin_2019 : profile_defaults {
     static constexpr bool has_collapse_advice = false;         ///< MADV_COLLAPSE; before it, only the daemon collapsed
     static constexpr bool has_small_thp = false;               ///< anonymous large folios of less than a pmd
     static constexpr bool unprepared_is_a_bug = true;          ///< writeback of a page dirtied without its buffers warns
+    static constexpr bool numa_marks_all = true;               ///< hinting faults for pinned and shared pages too
+    static constexpr bool soft_dirty_spares_pinned = false;    ///< a clean slate write-protects pinned pages too
     static constexpr bool reclaim_keeps_pinned = false;        ///< a pinned page loses its entries (spec 07 §8)
 
     // Entry points
@@ -156,6 +158,8 @@ struct linux_6_12 : profile_defaults {
     static constexpr bool has_collapse_advice = true;
     static constexpr bool has_small_thp = true;
     static constexpr bool unprepared_is_a_bug = false;
+    static constexpr bool numa_marks_all = false;
+    static constexpr bool soft_dirty_spares_pinned = true;
     static constexpr bool reclaim_keeps_pinned = true;
 
     template <class P>

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "fault_anon.hpp"
 #include "move_entries.hpp"
 #include "page_lock.hpp"
 #include "uffd_context.hpp"

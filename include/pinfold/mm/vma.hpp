@@ -24,7 +24,7 @@ inline constexpr std::uint64_t read = 1U << 0, write = 1U << 1, exec = 1U << 2, 
                                lockonfault = 1U << 13, hugetlb = 1U << 14, hugepage = 1U << 15,
                                nohugepage = 1U << 16, dontcopy = 1U << 17, wipeonfork = 1U << 18,
                                noreserve = 1U << 19, mergeable = 1U << 20, uffd_missing = 1U << 21,
-                               uffd_wp = 1U << 22, shadow_stack = 1U << 23, soft_dirty = 1U << 24, sync = 1U << 30;
+                               uffd_wp = 1U << 22, shadow_stack = 1U << 23, soft_clean = 1U << 24, sync = 1U << 30;
 inline constexpr std::uint64_t access = read | write | exec;
 }  // namespace vm
 

@@ -150,6 +150,47 @@ public:
         }
     }
 
+    /// Returns: whether every frame of [first, last) is free.
+    [[nodiscard]] bool is_free(pfn first, pfn last) noexcept {
+        std::lock_guard lock(lock_);
+        return is_free_locked(first, last);
+    }
+    /// Effects: takes exactly these frames, dead as they are. Returns: false, one of them is in use; nothing is taken.
+    [[nodiscard]] bool take_range(pfn first, pfn last) noexcept {
+        std::lock_guard lock(lock_);
+        while (frontier_ < last) seed(migrate_type::movable);
+        if (!is_free_locked(first, last)) return false;
+        for (pfn n = first; n < last;) {
+            page* block = containing(n);
+            const pfn at = map_->number(block);
+            const unsigned order = block->order();
+            const auto type = static_cast<migrate_type>(block->private_);
+            unlink(block);
+            carve(at, order, type, first, last);
+            n = at + (std::uint64_t{1} << order);
+        }
+        free_ -= last - first;
+        return true;
+    }
+    /// Returns: the highest free movable frame in [lowest, below), taken; null when there is none. `below` becomes its
+    /// number: a scanner that goes down.
+    [[nodiscard]] page* take_highest(pfn lowest, pfn& below) noexcept {
+        std::lock_guard lock(lock_);
+        while (frontier_ < last_) seed(migrate_type::movable);
+        while (lowest < below) {
+            const pfn n = below = pfn{below.n - 1};
+            page* block = containing(n);
+            if (!block || static_cast<migrate_type>(block->private_) != migrate_type::movable) continue;
+            const pfn at = map_->number(block);
+            const unsigned order = block->order();
+            unlink(block);
+            carve(at, order, migrate_type::movable, n, n + 1);
+            --free_;
+            return map_->at(n);
+        }
+        return nullptr;
+    }
+
 private:
     static constexpr std::uint32_t none = 0;
     // A free block's links: next in the low half of frame::index, previous in the high half, as pfn + 1.
@@ -179,6 +220,30 @@ private:
         f->index = 0;
         f->private_ = 0;
         f->flags.store(identity_ | (f->flags.load() & page::bit(pg::written)));
+    }
+    /// Returns: the free block that holds the frame, or null.
+    page* containing(pfn n) const noexcept {
+        for (unsigned order = 0; order <= max_order; ++order) {
+            page* f = map_->at(pfn{align_down(n.n, std::uint64_t{1} << order)});
+            if (f->is(pg::buddy) && f->order() == order) return f;
+        }
+        return nullptr;
+    }
+    bool is_free_locked(pfn first, pfn last) const noexcept {
+        for (pfn n = first; n < last && n < frontier_;) {
+            const page* block = containing(n);
+            if (!block) return false;
+            n = map_->number(block) + (std::uint64_t{1} << block->order());
+        }
+        return true;
+    }
+    /// Effects: of a block that is in no list, what lies outside [first, last) is in the lists again.
+    void carve(pfn at, unsigned order, migrate_type type, pfn first, pfn last) noexcept {
+        const pfn end = at + (std::uint64_t{1} << order);
+        if (first <= at && end <= last) return;
+        if (end <= first || last <= at) return link(map_->at(at), order, type);
+        carve(at, order - 1, type, first, last);
+        carve(at + (std::uint64_t{1} << (order - 1)), order - 1, type, first, last);
     }
     bool is_free_range(pfn first, std::uint64_t size) const noexcept {
         for (pfn b = first; b < first + size && b < frontier_; b = b + max_block) {

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSL-1.0
+// userfaultfd: who waits, who is refused, what is told, and what the answers do to pages that devices hold
+// (spec 10 §18, spec 07 §7).
+#include <thread>
+
+#include "box.hpp"
+
+using namespace mmt;
+
+namespace {
+
+template <class P>
+struct watched : world<P> {
+    explicit watched(unsigned modes, unsigned size = 4) : a(this->map(size * 4096)), u(this->t.mm()) {
+        REQUIRE(u.watch(a, size * 4096, modes) == 0);
+    }
+    long copy(vaddr at, unsigned char value, bool protect = false) {
+        const std::vector<unsigned char> bytes(4096, value);
+        return u.copy(at, bytes.data(), 4096, protect);
+    }
+    /// Waits until somebody's fault is told.
+    mm::uffd_event next() {
+        for (;;) {
+            if (const auto e = u.read()) return *e;
+            std::this_thread::yield();
+        }
+    }
+    vaddr a;
+    mm::userfault<P> u;
+};
+
+constexpr unsigned missing = mm::uffd::missing, wp = mm::uffd::wp;
+
+}  // namespace
+
+BOTH_PROFILES("pages are filled once: with contents, or as the zero page", "[uffd]") {
+    watched<TestType> w(missing);
+    CHECK(w.copy(w.a, 55) == 4096);
+    CHECK(w.letters(w.a) == "WDY");
+    CHECK(w.flags(w.a) == pick<TestType, std::string>("B", "XB"));
+    CHECK(w.refs(w.a) == 1);
+    CHECK(w.t.load(w.a + 9).value == 55);
+    CHECK(w.copy(w.a, 66) == -err::eexist);
+    CHECK(w.t.load(w.a).value == 55);
+    CHECK(w.u.zero(w.a + 4096, 4096) == 4096);
+    CHECK(w.letters(w.a + 4096) == "YS");
+    CHECK(w.u.zero(w.a + 4096, 4096) == -err::eexist);
+    CHECK(w.u.zero(w.a + 2 * 4096, 3 * 4096) == -err::enoent);  // beyond the mapping
+    CHECK(w.copy(w.a + 1, 1) == -err::einval);
+    const vaddr other = w.map(4096);
+    CHECK(w.copy(other, 1) == -err::enoent);
+    w.audit();
+}
+
+BOTH_PROFILES("who may not wait is refused at once, and nobody is told", "[uffd]") {
+    watched<TestType> w(missing);
+    std::vector<frame<TestType>*> page(1);
+    CHECK(w.t.get_user_pages(w.a, 1, foll::write, page) == -err::efault);  // the lock stays with the caller
+    CHECK(w.t.get_user_pages(w.a, 1, foll::write | foll::nowait, page) == 0);
+    CHECK(w.t.get_user_pages_unlocked(w.a, 1, page, foll::write | foll::nowait) == 0);
+    if constexpr (!is_2019<TestType>) CHECK(w.pin(w.a, 1, foll::nofault) == -err::efault);
+    CHECK(w.t.get_user_pages_fast_only(w.a, 1, 0, page) == 0);
+    CHECK_FALSE(w.u.read());
+    w.audit();
+}
+
+BOTH_PROFILES("a pin of missing memory waits for its contents; reads are told from writes", "[uffd]") {
+    for (const bool write : {false, true}) {
+        watched<TestType> w(missing);
+        long got = 0;
+        std::thread pinner([&] { got = w.pin(w.a, 2, write ? foll::write : 0); });
+        for (unsigned k = 0; k < 2; ++k) {
+            const mm::uffd_event e = w.next();
+            CHECK(e.address == w.a + k * 4096);
+            CHECK(e.write == write);
+            CHECK_FALSE(e.wp);
+            CHECK_FALSE(w.u.read());
+            CHECK(w.copy(e.address, static_cast<unsigned char>(70 + k)) == 4096);
+        }
+        pinner.join();
+        REQUIRE(got == 2);
+        CHECK(w.box.dma_read(w.pages[0], 0) == 70);
+        CHECK(w.box.dma_read(w.pages[1], 0) == 71);
+        w.audit();
+        w.unpin(2);
+        w.audit();
+    }
+}
+
+BOTH_PROFILES("write protection of a pinned page: the pin goes on, the process waits", "[uffd]") {
+    watched<TestType> w(missing | wp);
+    REQUIRE(w.copy(w.a, 1) == 4096);
+    REQUIRE(w.pin(w.a, 1, foll::write) == 1);
+    CHECK(w.u.write_protect(w.a, 4096, true) == 0);
+    CHECK(w.letters(w.a) == "DYU");
+    w.box.dma_write(w.pages[0], 0, 9);
+    CHECK(w.t.load(w.a).value == 9);
+    auto* page = w.page_at(w.a);
+    std::thread writer([&] { CHECK(w.t.store(w.a + 1, 8) == mm::fault_result::ok); });
+    const mm::uffd_event e = w.next();
+    CHECK(e.write);
+    CHECK(e.wp);
+    CHECK(w.u.write_protect(w.a, 4096, false) == 0);
+    writer.join();
+    CHECK(w.page_at(w.a) == page);
+    CHECK(w.letters(w.a) == "WDY");
+    CHECK(w.box.dma_read(w.pages[0], 1) == 8);
+    w.unpin(1);
+    w.audit();
+}
+
+TEST_CASE("6.12: lifting the protection makes exclusive pages writable at once, shared ones by a copy", "[uffd]") {
+    watched<checked_6_12> w(wp);
+    REQUIRE(w.t.store(w.a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.store(w.a + 4096, 1) == mm::fault_result::ok);
+    REQUIRE(w.u.write_protect(w.a, 4096, true) == 0);
+    auto& child = **w.box.fork(w.t);
+    CHECK(w.letters(w.a) == "DYU");
+    CHECK(child.inspect(w.a).letters == "D");  // nobody watches the child
+    REQUIRE(child.store(w.a, 5) == mm::fault_result::ok);
+    REQUIRE(w.u.write_protect(w.a, 2 * 4096, true) == 0);
+    CHECK(w.pin(w.a + 4096, 1) == 1);  // unshared, still protected
+    CHECK(w.letters(w.a + 4096) == "YU");
+    CHECK(w.u.write_protect(w.a, 2 * 4096, false) == 0);
+    CHECK(w.letters(w.a) == "DY");
+    CHECK(w.letters(w.a + 4096) == "WY");
+    CHECK_FALSE(w.u.read());
+    w.unpin(1);
+    w.audit();
+}
+
+BOTH_PROFILES("a huge page is protected whole or in parts", "[uffd]") {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2_MiB, wp) == 0);
+    CHECK(u.write_protect(a, 2_MiB, true) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pmd);
+    CHECK(w.letters(a) == "DYU");
+    CHECK(u.write_protect(a, 4096, false) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pte);
+    CHECK(w.letters(a + 4096) == "DYU");
+    CHECK(w.t.load(a + 4096).fault == mm::fault_result::ok);
+    CHECK(u.unwatch(a, 2_MiB) == 0);
+    CHECK(w.letters(a + 4096) == pick<TestType, std::string>("DY", "WDY"));
+    CHECK(w.t.store(a + 4096, 1) == mm::fault_result::ok);
+    w.audit();
+}
+
+BOTH_PROFILES("shared memory: contents enter the file, empty places remember that they are protected", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 4 * 4096);
+    const vaddr a = w.map(4 * 4096, {.shared = true, .source = &f});
+    const vaddr b = w.map(4 * 4096, {.shared = true, .source = &f});
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 4 * 4096, missing | wp) == 0);
+    const std::vector<unsigned char> bytes(4096, 3);
+    CHECK(u.copy(a, bytes.data(), 4096) == 4096);
+    CHECK(w.t.load(b).value == 3);
+    CHECK(u.copy(a, bytes.data(), 4096) == -err::eexist);
+    REQUIRE(w.t.store(b + 4096, 4) == mm::fault_result::ok);  // the other mapping is nobody's business
+    CHECK(u.write_protect(a, 4 * 4096, true) == 0);
+    CHECK(w.t.inspect(a + 4096).map == mm::entry_kind::marker);
+    CHECK(w.t.load(a + 4096).value == 4);
+    CHECK(w.letters(a + 4096) == "YU");
+    CHECK(u.write_protect(a, 4 * 4096, false) == 0);
+    CHECK(w.t.inspect(a + 2 * 4096).map == mm::entry_kind::none);
+    w.audit();
+}
+
+BOTH_PROFILES("what cannot be watched is refused", "[uffd]") {
+    world<TestType> w;
+    mm::userfault<TestType> u(w.t.mm()), other(w.t.mm());
+    const vaddr a = w.map(4 * 4096);
+    auto& f = w.box.create_file(mm::file_kind::ext4, 4096, mm::fill::pattern);
+    const vaddr b = w.map(4096, {.shared = true, .source = &f});
+    CHECK(u.watch(b, 4096, missing) == -err::einval);
+    CHECK(u.watch(a + 1, 4096, missing) == -err::einval);
+    CHECK(u.watch(a, 4096, 0) == -err::einval);
+    CHECK(u.watch(vaddr{1} << 40, 4096, missing) == -err::enomem);
+    CHECK(u.watch(a, 4096, missing) == 0);
+    CHECK(other.watch(a, 2 * 4096, missing) == -err::ebusy);
+    CHECK(u.write_protect(a, 4096, true) == -err::enoent);  // not watched for writes
+    u.close();
+    CHECK(other.watch(a, 2 * 4096, missing) == 0);
+    CHECK(u.zero(a, 4096) == -err::esrch);
+    w.audit();
+}
+
+BOTH_PROFILES("whoever waits is let go when the watcher leaves, or when it must die", "[uffd]") {
+    watched<TestType> w(missing);
+    mm::fault_result r = mm::fault_result::oom;
+    std::thread toucher([&] { r = w.t.touch(w.a, true); });
+    (void)w.next();
+    CHECK(w.u.unwatch(w.a, 4096) == 0);
+    toucher.join();
+    CHECK(r == mm::fault_result::ok);
+    long got = 1;
+    std::thread pinner([&] { got = w.pin(w.a + 4096, 1, foll::write); });
+    (void)w.next();
+    w.t.set_fatal_signal(true);
+    w.u.wake(w.a, 4 * 4096);
+    pinner.join();
+    CHECK(got == pick<TestType, long>(0, -err::eintr));
+    w.t.set_fatal_signal(false);
+    w.audit();
+}
+
+BOTH_PROFILES("moving pages: what is pinned, shared or large stays where it is", "[uffd]") {
+    watched<TestType> w(missing, 8);
+    const vaddr from = w.map(8 * 4096);
+    for (unsigned k = 0; k < 4; ++k) REQUIRE(w.t.store(from + k * 4096, static_cast<unsigned char>(k + 1)) == mm::fault_result::ok);
+    auto* page = w.page_at(from);
+    CHECK(w.u.move(w.a, from, 4096) == 4096);
+    CHECK(w.page_at(w.a) == page);
+    CHECK(w.letters(w.a) == "WDY");
+    CHECK(w.t.inspect(from).map == mm::entry_kind::none);
+    CHECK(w.t.load(w.a).value == 1);
+    w.audit();
+    CHECK(mm::migrate_page(w.t.mm(), w.a, {}).error == 0);  // found by its new place
+    CHECK(w.t.load(w.a).value == 1);
+
+    CHECK(w.u.move(w.a, from + 4096, 4096) == -err::eexist);
+    CHECK(w.u.move(w.a + 4096, from, 4096) == -err::enoent);
+    REQUIRE(w.pin(from + 4096, 1, foll::write) == 1);
+    CHECK(w.u.move(w.a + 4096, from + 4096, 4096) == -err::ebusy);
+    CHECK(w.letters(from + 4096) == "WDY");
+    w.unpin(1);
+    CHECK(w.u.move(w.a + 4096, from + 4096, 2 * 4096) == 2 * 4096);
+    (void)*w.box.fork(w.t);
+    CHECK(w.u.move(w.a + 3 * 4096, from + 3 * 4096, 4096) == -err::ebusy);
+    const vaddr h = w.huge();
+    CHECK(w.u.move(w.a + 4 * 4096, h, 4096) == -err::ebusy);
+    REQUIRE(w.t.load(from).value == 0);
+    CHECK(w.u.move(w.a + 5 * 4096, from, 4096) == 4096);
+    CHECK(w.letters(w.a + 5 * 4096) == "YS");
+    w.audit();
+}
+
+BOTH_PROFILES("moved memory and children are not watched", "[uffd]") {
+    watched<TestType> w(missing | wp);
+    REQUIRE(w.copy(w.a, 1) == 4096);
+    REQUIRE(w.u.write_protect(w.a, 4096, true) == 0);
+    auto& child = **w.box.fork(w.t);
+    CHECK(child.touch(w.a + 4096, true) == mm::fault_result::ok);
+    mm::remapping r;
+    r.old_length = r.new_length = 4 * 4096;
+    r.to = w.a + 64_MiB;
+    const auto b = w.t.mremap(w.a, r);
+    REQUIRE(b.error == 0);
+    CHECK(w.letters(*b) == "DY");
+    CHECK(w.t.touch(*b, true) == mm::fault_result::ok);
+    CHECK(w.t.touch(*b + 4096, true) == mm::fault_result::ok);
+    CHECK_FALSE(w.u.read());
+    w.audit();
+}
