@@ -10,6 +10,7 @@
 #include "page_lock.hpp"
 #include "pagecache.hpp"
 #include "space.hpp"
+#include "writeback_policy.hpp"
 
 namespace pinfold::mm {
 
