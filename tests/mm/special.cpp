@@ -355,3 +355,22 @@ BOTH_PROFILES("gup below a stack: 2019 grows it, 6.12 does not", "[special]") {
     CHECK(w.t.mm().find(a)->start == pick<TestType>(a - 2 * 4096, a));
     w.audit();
 }
+
+BOTH_PROFILES("a core dump reads what is there, past any protection, and leaves holes out", "[special]") {
+    world<TestType> w;
+    const vaddr a = written(w, 2);
+    const vaddr zero = w.map(2 * 4096);
+    REQUIRE(w.t.touch(zero, false) == mm::fault_result::ok);
+    REQUIRE(w.t.mprotect(a + 4096, 4096, mm::prot::none) == 0);
+    for (const vaddr b : {a, a + 4096}) {
+        auto* const page = w.t.get_dump_page(b + 5);
+        REQUIRE(page == w.page_at(b));
+        CHECK(w.refs(b) == 2);
+        w.t.put_page(page);
+    }
+    CHECK(w.t.get_dump_page(gate) == gate_page(w));
+    w.t.put_page(gate_page(w));
+    for (const vaddr hole : {zero, zero + 4096, a + 8192 + 1_GiB}) CHECK(w.t.get_dump_page(hole) == nullptr);
+    CHECK(w.t.inspect(zero + 4096).raw.is_none());
+    w.audit();
+}

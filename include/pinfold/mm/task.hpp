@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu.hpp"
+#include "dump_page.hpp"
 #include "direct_io.hpp"
 #include "inspect.hpp"
 #include "iobuf.hpp"
@@ -133,6 +134,9 @@ public:
         }
         return n;
     }
+
+    /// For a core dump: one reference (put_page), or null where the dump has a hole.
+    [[nodiscard]] page* get_dump_page(vaddr a) { return mm::get_dump_page(mm_, a); }
 
     // ---- releasing ---------------------------------------------------------------------------------------
     void unpin_user_page(page* p) { unpin_pages(phys(), p, 1); }
