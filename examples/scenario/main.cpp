@@ -18,7 +18,7 @@ using namespace scenario;
 /// Prints answers, or writes them to the file they belong to; remarks are for the terminal in both cases.
 class writer final : public audience {
 public:
-    writer(const options& o, const program& p) : reasons_(o.explain), audits_(o.audit) {
+    writer(const options& o, const program& p) : reasons_(o.explain), audits_(o.audit ? o.audit_every : 0) {
         if (o.out.empty()) return;
         const fs::path path = (o.out / p.name).concat(".jsonl");
         fs::create_directories(path.parent_path());
@@ -39,13 +39,16 @@ public:
         ++faults;
     }
     [[nodiscard]] bool wants_reasons() const override { return reasons_; }
-    [[nodiscard]] bool wants_audit() const override { return audits_; }
+    [[nodiscard]] bool wants_audit(std::size_t line) const override {
+        return audits_ != 0 && (line == 0 || line % audits_ == 0);
+    }
 
     unsigned mistakes = 0;  ///< of the scenario
     unsigned faults = 0;    ///< of the MM
 
 private:
-    bool reasons_, audits_;
+    bool reasons_;
+    std::size_t audits_;  ///< each so many lines and at the end; 0: never
     std::ofstream file_;
 };
 

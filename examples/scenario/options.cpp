@@ -14,6 +14,9 @@ parsed parse_options(int argc, char** argv, options& o) {
                                          "count was before and after, and why a call was refused");
     app.add_flag("--audit", o.audit, "check every count against its holders and every mapping count against the page "
                                      "tables after each line; status 4 if one is wrong");
+    app.add_option("--audit-every", o.audit_every, "audit each so many lines, and at the end")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--out", o.out, "write DIR/<family>/<name>.jsonl instead of printing");
     app.add_option("FILE", o.inputs, "scenarios (*.scn), or directories of them")->required()->check(CLI::ExistingPath);
     try {

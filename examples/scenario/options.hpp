@@ -11,6 +11,7 @@ struct options {
     std::string profile = "linux_6_12";
     bool explain = false;
     bool audit = false;
+    unsigned audit_every = 1;                   ///< lines
     std::filesystem::path out;                  ///< empty: answers go to standard output
     std::vector<std::filesystem::path> inputs;  ///< files, or directories of them
 };

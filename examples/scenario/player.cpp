@@ -179,7 +179,7 @@ private:
     /// Effects: tells about the line just played what was asked for.
     void look_back(std::size_t line) {
         if (explain_) explain_->tell(to_);
-        if (to_.wants_audit())
+        if (to_.wants_audit(line))
             for (const std::string& what : mm::audit(world_.box)) to_.broken(program_, line, what);
     }
 

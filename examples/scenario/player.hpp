@@ -17,10 +17,10 @@ public:
     virtual void remark(const std::string& text) = 0;
     /// A line says something the language does not allow.
     virtual void wrong(const program& p, const statement& at, const std::string& why) = 0;
-    /// After this line (0: the end) an invariant of the MM does not hold. Called only if wants_audit().
+    /// After this line (0: the end) an invariant of the MM does not hold. Called only if wants_audit(line).
     virtual void broken(const program& p, std::size_t line, const std::string& what) = 0;
     [[nodiscard]] virtual bool wants_reasons() const = 0;
-    [[nodiscard]] virtual bool wants_audit() const = 0;
+    [[nodiscard]] virtual bool wants_audit(std::size_t line) const = 0;
 };
 
 /// Effects: plays `p`; whatever it left behind is gone afterwards.
