@@ -19,6 +19,7 @@ from flavours import FLAVOURS, Failed, stage  # noqa: E402
 
 # Suites that look at sources and at the compiler, not at what the programs do.
 SHAPE = ("layout", "headers", "link", "consumers", "compile_fail", "disassembly")
+SHOWN = "table"  # a suite whose tests print a table worth reading when all is well
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Tally:
     failed: int = 0
     names: list = field(default_factory=list)  # of those that failed
     left_out: list = field(default_factory=list)
+    tables: list = field(default_factory=list)  # what tests of the suite SHOWN print
 
 
 def missing(row):
@@ -90,6 +92,8 @@ def run(row):
         test = json.loads(line)
         if test["result"] == "OK":
             tally.passed += 1
+            if row is ROWS[0] and SHOWN in test["name"].partition(" / ")[0]:
+                tally.tables.append(test["stdout"])
         elif test["result"] == "SKIP":
             tally.left_out.append(test["name"])
         else:
@@ -125,10 +129,11 @@ def main():
             table.append(f"{row.flavour:8} {tally.passed:4} passed {tally.failed:4} failed"
                          + (f": {', '.join(tally.names)}" if tally.names else "")
                          + (f"; left out: {', '.join(tally.left_out)}" if tally.left_out else ""))
+        total.tables += tally.tables
         total.passed += tally.passed
         total.failed += tally.failed + (len(tally.left_out) if strict else 0)
 
-    print(*table, f"{total.passed} passed, {total.failed} failed", sep="\n", flush=True)
+    print(*total.tables, *table, f"{total.passed} passed, {total.failed} failed", sep="\n", flush=True)
     return 1 if total.failed or not total.passed else 0
 
 
