@@ -128,7 +128,7 @@ void protect_huge(space<P>& mm, const vma& v) {
         entry e = at.slot->read();
         if (!e.is_leaf()) return;
         e = e.as_said_by(v);
-        e = v.has(vm::shared) && v.has(vm::write) ? e.with(eb::writable) : e.without(eb::writable);
+        e = v.has(vm::shared) && v.has(vm::write) && !e.has(eb::uffd_wp) ? e.with(eb::writable) : e.without(eb::writable);
         at.slot->set(e);
     });
 }

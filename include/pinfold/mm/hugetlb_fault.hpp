@@ -112,6 +112,7 @@ template <class P>
     switch (e.kind()) {
         case entry_kind::none: return detail::missing_huge_fault(mm, v, base, flags, at);
         case entry_kind::leaf:
+            if ((flags & ff::write) != 0 && v.has(vm::uffd_wp) && e.has(eb::uffd_wp)) return fault_result::ok;  // look again
             if ((flags & (ff::write | ff::unshare)) != 0 && !e.has(eb::writable))
                 return wp_huge_page(mm, v, base, flags, at, e);
             return fault_result::ok;

@@ -20,9 +20,12 @@ template <class P>
 [[nodiscard]] mapped_page<P> hold_mapped_page(space<P>& mm, vaddr a) {
     physical<P>& phys = mm.phys;
     const huge_place at = find_leaf(mm, a);
-    if (!at.slot) return {};
     word_guard lock(at.lock());
     const entry e = at.slot->read();
+    if (e.is_table()) {  // split since it was found
+        lock.release();
+        return hold_mapped_page(mm, a);
+    }
     if (!e.is_leaf()) return {};
     frame<P>* page = phys.at(e.number() + ((a & (at.span - 1)) >> page_shift));
     if (e.has(eb::devmap)) return {mapped_as::device, page};

@@ -17,7 +17,8 @@ template <class P>
 [[nodiscard]] entry reprotect(const physical<P>& phys, const vma& v, entry e, bool huge) noexcept {
     e = e.as_said_by(v);
     if (!v.has(vm::write)) return e.without(eb::writable);
-    if (e.has(eb::writable) || (v.has(vm::soft_clean) && !e.has(eb::soft_dirty))) return e;  // the next write is noted
+    if (e.has(eb::writable) || e.has(eb::uffd_wp)) return e;
+    if (v.has(vm::soft_clean) && !e.has(eb::soft_dirty)) return e;  // the next write is noted
     const bool is_told = v.tracks_dirty() || v.kind == vma_kind::fsdax;
     if (v.has(vm::shared)) return is_told && !e.has(eb::dirty) ? e : e.with(eb::writable);
     if constexpr (P::anon_exclusive) {
