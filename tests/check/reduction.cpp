@@ -7,7 +7,7 @@
 static void compare(int threads, int length, unsigned seeds) {
     std::uint64_t reduced = 0, all = 0;
     for (unsigned seed = 1; seed <= seeds; ++seed) {
-        const auto program = random_program::make(seed, threads, length);
+        const auto program = random_program::make(seed, threads, length, seed % 2 == 0);
         pinfold::check::exploration with, without;
         const auto few = random_program::endings(program, true, with);
         const auto many = random_program::endings(program, false, without);

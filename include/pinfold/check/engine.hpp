@@ -275,6 +275,12 @@ private:
         if (op.has_location()) guard(op.where);
         memory_.outcomes(self, op, follow_ ? 0 : search_.from(self), follow_ || search_.everything(),
                          spurious_ < bounds_.spurious || follow_, ways_);
+        if (ways_.empty()) {
+            // All it can still read was covered elsewhere, but it could have done more before the last stores: it runs
+            // once, so that the search sees those stores could have come after it.
+            memory_.outcomes(self, op, 0, false, false, ways_);
+            ways_.resize(1);
+        }
         const outcome_choice way = follow_ ? followed_way(op) : search_.pick(ways_);
         if (way.spurious) ++spurious_;
         const std::uint32_t newest = op.has_location() ? memory_.at(op.where).newest() : 0;

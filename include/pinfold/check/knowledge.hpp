@@ -40,6 +40,13 @@ struct knowledge {
         if (seen.size() <= location) seen.resize(location + 1, 0);
         if (seen[location] < index) seen[location] = index;
     }
+    [[nodiscard]] bool covers(const knowledge& other) const noexcept {
+        for (unsigned t = 0; t < max_threads; ++t)
+            if (when.at[t] < other.when.at[t]) return false;
+        for (std::size_t i = 0; i < other.seen.size(); ++i)
+            if (oldest(i) < other.seen[i]) return false;
+        return true;
+    }
     void join_seen(const std::vector<std::uint32_t>& other) {
         if (seen.size() < other.size()) seen.resize(other.size(), 0);
         for (std::size_t i = 0; i < other.size(); ++i)

@@ -87,8 +87,8 @@ public:
         return static_cast<std::uint32_t>(locations_++);
     }
 
-    /// Appends every way in which `op` of thread t may come out. Where stores of equal value can be read, only the
-    /// oldest is listed: it brings the least knowledge, so whatever may follow the others may follow it.
+    /// Appends every way in which `op` of thread t may come out. A store is not listed when an older one of equal value
+    /// can be read and brings no knowledge that it lacks: whatever may follow the newer may follow the older.
     /// from: stores before it need not be read, they have been (see search). all: list equal values too.
     void outcomes(unsigned t, const operation& op, std::uint32_t from, bool all, bool may_fail,
                   std::vector<outcome_choice>& out) {
@@ -105,12 +105,11 @@ public:
             if (op.weak && may_fail) out.push_back({newest, true, true});
         }
         for (std::uint32_t i = newest + 1; i-- > oldest;) {
-            const std::int64_t value = l.messages[i].value;
-            if (swaps && value == op.expected) continue;  // must succeed, which only the newest can
+            if (swaps && l.messages[i].value == op.expected) continue;  // must succeed, which only the newest can
             if (i < from) break;
             bool listed = false;
             for (std::uint32_t older = oldest; !all && older < i && !listed; ++older)
-                listed = l.messages[older].value == value;
+                listed = is_weaker(l.messages[older], l.messages[i]);
             if (!listed) out.push_back({i, swaps, false});
         }
     }
@@ -150,6 +149,10 @@ private:
         m.event = -1, m.carries = false;
         m.released.clear();
         return m;
+    }
+
+    static bool is_weaker(const message& a, const message& b) noexcept {
+        return a.value == b.value && (!a.carries || (b.carries && b.released.covers(a.released)));
     }
 
     void read(unsigned t, std::uint32_t where, std::uint32_t index, bool acquire) {

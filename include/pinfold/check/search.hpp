@@ -11,6 +11,7 @@
 //   has to read that store or a later one (`from`): the rest was covered where it stood first.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -137,14 +138,13 @@ private:
 
     /// A sleeping thread was covered as it stood: does step s give it something new to do?
     static bool wakes(const step& s, const operation& next, std::uint32_t& from) noexcept {
-        if (next.what == act::fence && next.success == order::seq_cst) return is_fence(s.op) || seq_cst_write(s);
+        if (next.what == act::fence && next.success == order::seq_cst) return is_fence(s.op) || s.op.is_seq_cst_rmw();
         if (is_fence(s.op)) return next.is_seq_cst_rmw();
         if (!next.has_location() || !s.op.has_location() || next.where != s.op.where) return false;
         if (s.done.wrote) return from = s.choice.index + 1, true;
         return (s.op.what == act::park || s.op.what == act::wake) && next.contends();
     }
     static bool is_fence(const operation& op) noexcept { return op.what == act::fence && op.success == order::seq_cst; }
-    static bool seq_cst_write(const step& s) noexcept { return s.done.wrote && s.op.is_seq_cst_rmw(); }
 
     /// Effects: places the step in the order, and wherever another order was possible asks for it.
     void order_step(step& s, memory& m, const std::vector<int>& causes) {
@@ -167,7 +167,11 @@ private:
         }
         if (!s.op.has_location()) return ask(s);
         memory::location& l = m.at(s.op.where);
-        if (s.op.contends() && l.last_contender != nobody) edge(s, l.last_contender);
+        // The later one first, as above. A compare-exchange that failed counts as one that did not: elsewhere it may.
+        const int fence = s.op.is_seq_cst_rmw() ? last_fence_ : nobody;
+        const int contender = s.op.contends() ? l.last_contender : nobody;
+        if (const int later = std::max(fence, contender); later != nobody) edge(s, later);
+        if (const int earlier = std::min(fence, contender); earlier != nobody) edge(s, earlier);
         if (!s.done.wrote) {
             const int source = l.messages[s.choice.index].event;
             if (source != nobody) join(s, source);
@@ -182,7 +186,7 @@ private:
             l.last_contender = here;
         else
             l.readers.push_back(here);
-        if (seq_cst_write(s)) seq_cst_.push_back(here);
+        if (s.op.is_seq_cst_rmw()) seq_cst_.push_back(here);
     }
 
     /// Step e is ordered before s by what both touch; if by nothing else, the other order is possible too.
