@@ -6,16 +6,7 @@
 using namespace mmt;
 using mm::fault_result;
 
-namespace {
-
-template <class Policy>
-struct with_writeback : checked_6_12 {
-    using writeback = Policy;
-};
-
-}  // namespace
-
-BOTH_PROFILES("a mapped miss reads 32 pages around, and the mark reads the next window", "[file-io]") {
+FILE_PROFILES("a mapped miss reads 32 pages around, and the mark reads the next window", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(80);
     const vaddr a = w.map_file(f);
@@ -38,7 +29,7 @@ BOTH_PROFILES("a mapped miss reads 32 pages around, and the mark reads the next 
     w.audit();
 }
 
-BOTH_PROFILES("few pages get no mark; what is there already gets none; without the retry one page is mapped", "[file-io]") {
+FILE_PROFILES("few pages get no mark; what is there already gets none; without the retry one page is mapped", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(7);
     REQUIRE(w.t.touch(w.map_file(f) + 4096, false) == fault_result::ok);
@@ -57,7 +48,7 @@ BOTH_PROFILES("few pages get no mark; what is there already gets none; without t
     w.audit();
 }
 
-BOTH_PROFILES("a read meets the mark as well", "[file-io]") {
+FILE_PROFILES("a read meets the mark as well", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(8);
     const vaddr a = w.map_file(f);
@@ -70,7 +61,7 @@ BOTH_PROFILES("a read meets the mark as well", "[file-io]") {
     w.audit();
 }
 
-BOTH_PROFILES("a write brings its page in with buffers and makes the file longer", "[file-io]") {
+FILE_PROFILES("a write brings its page in with buffers and makes the file longer", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(2);
     REQUIRE(w.box.pwrite(f, 4096 + 5, 50) == 0);
@@ -95,7 +86,7 @@ BOTH_PROFILES("a write brings its page in with buffers and makes the file longer
     w.audit();
 }
 
-BOTH_PROFILES("only what is clean and in nobody's hands is dropped", "[file-io]") {
+FILE_PROFILES("only what is clean and in nobody's hands is dropped", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(6);
     const vaddr a = w.map_file(f);
@@ -126,7 +117,7 @@ BOTH_PROFILES("only what is clean and in nobody's hands is dropped", "[file-io]"
     w.audit();
 }
 
-BOTH_PROFILES("direct I/O pins each page of the buffer once, for the length of the call", "[file-io]") {
+FILE_PROFILES("direct I/O pins each page of the buffer once, for the length of the call", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(4);
     const vaddr a = w.map(4 * 4096);
@@ -157,7 +148,7 @@ BOTH_PROFILES("direct I/O pins each page of the buffer once, for the length of t
     w.audit();
 }
 
-BOTH_PROFILES("direct reads of holes and of the end pin nothing there", "[file-io]") {
+FILE_PROFILES("direct reads of holes and of the end pin nothing there", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.make(mm::file_kind::ext4, 4096 + 1000);
     const vaddr a = w.map(4 * 4096);
@@ -172,7 +163,7 @@ BOTH_PROFILES("direct reads of holes and of the end pin nothing there", "[file-i
     w.audit();
 }
 
-BOTH_PROFILES("a direct read sees what is dirty in the cache; a direct write throws the cache out, pinned or not", "[file-io]") {
+FILE_PROFILES("a direct read sees what is dirty in the cache; a direct write throws the cache out, pinned or not", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(3);
     const vaddr m = w.map_file(f), a = w.map(3 * 4096), copy = w.map_file(f, false);
@@ -203,8 +194,9 @@ BOTH_PROFILES("a direct read sees what is dirty in the cache; a direct write thr
     w.audit();
 }
 
-TEMPLATE_TEST_CASE("a direct write over a page that stays dirty goes through the cache", "[file-io]", mm::keep_pinned_dirty) {
-    file_world<with_writeback<TestType>> w;
+FILE_PROFILES("a direct write over a page that stays dirty goes through the cache", "[file-io]") {
+    file_world<TestType> w;
+    steered_writeback::if_pinned = mm::writeback_answer::stay_dirty;
     mm::file& f = w.ext4(1);
     const vaddr m = w.map_file(f), a = w.map(4096);
     REQUIRE(w.t.store(a + 5, 55) == fault_result::ok);
@@ -217,7 +209,7 @@ TEMPLATE_TEST_CASE("a direct write over a page that stays dirty goes through the
     w.audit();
 }
 
-BOTH_PROFILES("files without blocks are copied, and pin nothing", "[file-io]") {
+FILE_PROFILES("files without blocks are copied, and pin nothing", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.memfd(2);
     const vaddr a = w.map(4 * 4096);
@@ -236,7 +228,7 @@ BOTH_PROFILES("files without blocks are copied, and pin nothing", "[file-io]") {
     w.audit();
 }
 
-BOTH_PROFILES("mincore tells what is in memory, mapped or not", "[file-io]") {
+FILE_PROFILES("mincore tells what is in memory, mapped or not", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(40);
     const vaddr a = w.map_file(f), anon = w.map(4 * 4096);

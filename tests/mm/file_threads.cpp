@@ -6,7 +6,7 @@
 
 using namespace mmt;
 
-BOTH_PROFILES("faults, pins, cuts, writeback and direct I/O of one file agree in the end", "[file-threads]") {
+FILE_PROFILES("faults, pins, cuts, writeback and direct I/O of one file agree in the end", "[file-threads]") {
     for (const mm::file_kind kind : {mm::file_kind::ext4, mm::file_kind::memfd}) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 48 * 4096);
@@ -59,7 +59,7 @@ BOTH_PROFILES("faults, pins, cuts, writeback and direct I/O of one file agree in
     }
 }
 
-BOTH_PROFILES("no store is lost between writeback and the fault that tells of the next one", "[file-threads]") {
+FILE_PROFILES("no store is lost between writeback and the fault that tells of the next one", "[file-threads]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(4);
     const vaddr a = w.map_file(f);
@@ -85,7 +85,7 @@ BOTH_PROFILES("no store is lost between writeback and the fault that tells of th
     w.audit();
 }
 
-BOTH_PROFILES("a fork beside truncation leaves no entry of a page that is gone", "[file-threads]") {
+FILE_PROFILES("a fork beside truncation leaves no entry of a page that is gone", "[file-threads]") {
     file_world<TestType> w;
     mm::file& f = w.memfd(16);
     const vaddr a = w.map_file(f, false);

@@ -13,7 +13,7 @@ constexpr file_kind both_kinds[] = {file_kind::ext4, file_kind::memfd};
 
 }  // namespace
 
-BOTH_PROFILES("truncation leaves pinned pages to their pins alone", "[truncate]") {
+FILE_PROFILES("truncation leaves pinned pages to their pins alone", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 8 * 4096);
@@ -40,7 +40,7 @@ BOTH_PROFILES("truncation leaves pinned pages to their pins alone", "[truncate]"
     }
 }
 
-BOTH_PROFILES("private copies go with the end of the file, but not with a hole", "[truncate]") {
+FILE_PROFILES("private copies go with the end of the file, but not with a hole", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 4 * 4096);
@@ -60,7 +60,7 @@ BOTH_PROFILES("private copies go with the end of the file, but not with a hole",
     }
 }
 
-BOTH_PROFILES("the last page is zeroed behind the new end; a filesystem has it dirty then", "[truncate]") {
+FILE_PROFILES("the last page is zeroed behind the new end; a filesystem has it dirty then", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 2 * 4096);
@@ -78,7 +78,7 @@ BOTH_PROFILES("the last page is zeroed behind the new end; a filesystem has it d
     }
 }
 
-BOTH_PROFILES("a hole takes whole pages out and zeroes the rest in place", "[truncate]") {
+FILE_PROFILES("a hole takes whole pages out and zeroes the rest in place", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 6 * 4096);
@@ -105,7 +105,7 @@ BOTH_PROFILES("a hole takes whole pages out and zeroes the rest in place", "[tru
     }
 }
 
-BOTH_PROFILES("a hole inside one page, and holes at and behind the end", "[truncate]") {
+FILE_PROFILES("a hole inside one page, and holes at and behind the end", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 5000);
@@ -124,7 +124,7 @@ BOTH_PROFILES("a hole inside one page, and holes at and behind the end", "[trunc
     }
 }
 
-BOTH_PROFILES("a filesystem zeroes, allocates and cuts out; memory files do not", "[truncate]") {
+FILE_PROFILES("a filesystem zeroes, allocates and cuts out; memory files do not", "[truncate]") {
     file_world<TestType> w;
     mm::file& m = w.memfd(2);
     CHECK(w.box.fallocate(m, file_change::zero, 0, 4096) == -err::eopnotsupp);
@@ -163,7 +163,7 @@ BOTH_PROFILES("a filesystem zeroes, allocates and cuts out; memory files do not"
     w.audit();
 }
 
-BOTH_PROFILES("memory that was allocated and not used counts when it is used", "[truncate]") {
+FILE_PROFILES("memory that was allocated and not used counts when it is used", "[truncate]") {
     file_world<TestType> w;
     mm::file& f = w.memfd(4, mm::fill::sparse);
     const vaddr a = w.map_file(f);
@@ -180,7 +180,7 @@ BOTH_PROFILES("memory that was allocated and not used counts when it is used", "
     w.audit();
 }
 
-BOTH_PROFILES("what memory files have in swap goes with the range, or comes back for its edge", "[truncate]") {
+FILE_PROFILES("what memory files have in swap goes with the range, or comes back for its edge", "[truncate]") {
     file_world<TestType> w;
     mm::file& f = w.memfd(4);
     const vaddr a = w.map_file(f);
@@ -199,7 +199,7 @@ BOTH_PROFILES("what memory files have in swap goes with the range, or comes back
     w.audit();
 }
 
-BOTH_PROFILES("a huge folio that is cut comes apart if nobody holds it, else it is zeroed and stays", "[truncate]") {
+FILE_PROFILES("a huge folio that is cut comes apart if nobody holds it, else it is zeroed and stays", "[truncate]") {
     for (const bool pinned : {false, true}) {
         file_world<TestType> w;
         mm::file& f = w.make(file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);
@@ -220,7 +220,7 @@ BOTH_PROFILES("a huge folio that is cut comes apart if nobody holds it, else it 
     }
 }
 
-BOTH_PROFILES("a file ends with its last handle and mapping; pins do not keep it", "[truncate]") {
+FILE_PROFILES("a file ends with its last handle and mapping; pins do not keep it", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;
         mm::file& f = w.make(kind, 2 * 4096);

@@ -6,28 +6,7 @@
 using namespace mmt;
 using mm::fault_result;
 
-namespace {
-
-/// Something that happens while a page is under I/O, once.
-struct io_hook {
-    static inline std::function<void()> act;
-    template <class Frame>
-    static void under_io(const Frame&) {
-        if (const auto now = std::exchange(act, nullptr)) now();
-    }
-};
-template <class Base, class Policy>
-struct watched : Base {
-    struct writeback : Policy, io_hook {
-        using io_hook::under_io;
-    };
-};
-template <class Policy>
-using watched_6_12 = watched<checked_6_12, Policy>;
-
-}  // namespace
-
-BOTH_PROFILES("writeback cleans every shared entry, and the next write is told again", "[writeback]") {
+FILE_PROFILES("writeback cleans every shared entry, and the next write is told again", "[writeback]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(2);
     mm::task<TestType>& other = w.box.spawn();
@@ -57,7 +36,7 @@ BOTH_PROFILES("writeback cleans every shared entry, and the next write is told a
     w.audit();
 }
 
-BOTH_PROFILES("what a device writes after writeback is lost unless it is said so", "[writeback]") {
+FILE_PROFILES("what a device writes after writeback is lost unless it is said so", "[writeback]") {
     for (const bool says_so : {false, true}) {
         file_world<TestType> w;
         mm::file& f = w.ext4(1);
@@ -78,61 +57,74 @@ BOTH_PROFILES("what a device writes after writeback is lost unless it is said so
     }
 }
 
-TEMPLATE_TEST_CASE("a device that writes under I/O tears what is sent off, unless the filesystem minds pins", "[writeback]",
-                   mm::ignore_pins, mm::skip_pinned, mm::bounce_pinned, mm::keep_pinned_dirty) {
-    using P = watched_6_12<TestType>;
-    constexpr bool skips = std::is_same_v<TestType, mm::skip_pinned>;
-    constexpr bool bounces = std::is_same_v<TestType, mm::bounce_pinned>;
-    constexpr bool keeps = std::is_same_v<TestType, mm::keep_pinned_dirty>;
-    file_world<P> w;
-    mm::file& f = w.ext4(2);
-    const vaddr a = w.map_file(f);
-    REQUIRE(w.t.store(a + 4096, 5) == fault_result::ok);
-    REQUIRE(w.pin(a, 1, foll::write) == 1);
-    frame<P>* page = w.pages[0];
-    io_hook::act = [&] {
-        CHECK(page->is(mm::pg::writeback));
-        w.box.dma_write(page, 7, 77);
-    };
-    const mm::written_back done = mm::write_back(w.box.phys(), f, 0, 1);
-    CHECK(done.torn == (skips || bounces ? 0U : 1U));
-    CHECK(done.written == (skips ? 0U : 1U));
-    CHECK(done.kept_dirty == (skips || keeps ? 1U : 0U));
-    CHECK(page->is(mm::pg::dirty) == (skips || keeps));
-    CHECK_FALSE(page->is(mm::pg::writeback));
-    CHECK(w.letters(a) == "Y");
-    CHECK(w.on_disk(f, 7) == (skips || bounces ? 1 : 77));
-    io_hook::act = nullptr;
-    const mm::written_back rest = mm::write_back(w.box.phys(), f, 1);  // not pinned: nobody minds
-    CHECK(rest.written == 1);
-    CHECK(w.on_disk(f, 4096) == 5);
-    w.box.dma_write(page, 8, 88);
-    w.unpin(1);
-    REQUIRE(w.box.fsync(f) == 0);
-    CHECK((w.on_disk(f, 8) == 88) == (skips || keeps));  // who stayed dirty has lost nothing
-    w.audit();
+TEST_CASE("both profiles write what is pinned; the remedies answer for pages that may be", "[writeback]") {
+    using enum mm::writeback_answer;
+    STATIC_REQUIRE(std::is_same_v<mm::linux_6_12::writeback, mm::ignore_pins>);
+    STATIC_REQUIRE(std::is_same_v<mm::foll_pin_2019::writeback, mm::ignore_pins>);
+    const int page = 0;
+    CHECK(mm::ignore_pins::on_writeback(page, true) == write);
+    CHECK(mm::skip_pinned::on_writeback(page, true) == skip);
+    CHECK(mm::bounce_pinned::on_writeback(page, true) == bounce);
+    CHECK(mm::keep_pinned_dirty::on_writeback(page, true) == stay_dirty);
+    CHECK(mm::keep_pinned_dirty::on_writeback(page, false) == write);
 }
 
-TEMPLATE_TEST_CASE("a page under I/O is neither dropped nor thrown out", "[writeback]", mm::ignore_pins) {
-    using P = watched_6_12<TestType>;
-    file_world<P> w;
+FILE_PROFILES("a device that writes under I/O tears what is sent off, unless the filesystem minds pins", "[writeback]") {
+    using enum mm::writeback_answer;
+    for (const auto answer : {write, skip, bounce, stay_dirty}) {
+        file_world<TestType> w;
+        steered_writeback::if_pinned = answer;
+        const bool still = answer == skip || answer == bounce, dirty = answer == skip || answer == stay_dirty;
+        mm::file& f = w.ext4(2);
+        const vaddr a = w.map_file(f);
+        REQUIRE(w.t.store(a + 4096, 5) == fault_result::ok);
+        REQUIRE(w.pin(a, 1, foll::write) == 1);
+        frame<TestType>* page = w.pages[0];
+        steered_writeback::meanwhile = [&] {
+            CHECK(page->is(mm::pg::writeback));
+            w.box.dma_write(page, 7, 77);
+        };
+        const mm::written_back done = mm::write_back(w.box.phys(), f, 0, 1);
+        CHECK(done.torn == (still ? 0U : 1U));
+        CHECK(done.written == (answer == skip ? 0U : 1U));
+        CHECK(done.kept_dirty == (dirty ? 1U : 0U));
+        CHECK(page->is(mm::pg::dirty) == dirty);
+        CHECK_FALSE(page->is(mm::pg::writeback));
+        CHECK(w.letters(a) == "Y");
+        CHECK(w.on_disk(f, 7) == (still ? 1 : 77));
+        steered_writeback::meanwhile = nullptr;
+        const mm::written_back rest = mm::write_back(w.box.phys(), f, 1);  // not pinned: nobody minds
+        CHECK(rest.written == 1);
+        CHECK(w.on_disk(f, 4096) == 5);
+        w.box.dma_write(page, 8, 88);
+        w.unpin(1);
+        REQUIRE(w.box.fsync(f) == 0);
+        CHECK((w.on_disk(f, 8) == 88) == dirty);  // who stayed dirty has lost nothing
+        w.audit();
+    }
+}
+
+FILE_PROFILES("a page under I/O is neither dropped nor thrown out", "[writeback]") {
+    file_world<TestType> w;
     mm::file& f = w.ext4(1);
     REQUIRE(w.box.pwrite(f, 0, 9) == 0);
-    frame<P>* page = w.cached(f, 0);
-    io_hook::act = [&] {
+    frame<TestType>* page = w.cached(f, 0);
+    bool seen = false;
+    steered_writeback::meanwhile = [&] {
+        seen = true;
         CHECK(w.box.state_of(page).flags == "T");
         w.box.drop_caches();
         CHECK(w.cached(f, 0) == page);
     };
     REQUIRE(w.box.fsync(f) == 0);
-    CHECK(io_hook::act == nullptr);
+    CHECK(seen);
     w.box.drop_caches();
     CHECK(w.cached(f, 0) == nullptr);
     CHECK(w.on_disk(f, 0) == 9);
     w.audit();
 }
 
-BOTH_PROFILES("dirt the filesystem was not told about is warned of, and not written", "[writeback]") {
+FILE_PROFILES("dirt the filesystem was not told about is warned of, and not written", "[writeback]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(1);
     const vaddr a = w.map_file(f);
@@ -150,7 +142,50 @@ BOTH_PROFILES("dirt the filesystem was not told about is warned of, and not writ
     w.audit();
 }
 
-BOTH_PROFILES("what lies beyond the end of the last page is zeroed when it is written", "[writeback]") {
+FILE_PROFILES("reclaim takes the buffers of a page somebody holds: with pins, in 2019 only", "[writeback]") {
+    for (const bool pinned : {false, true}) {
+        file_world<TestType> w;
+        mm::file& f = w.ext4(1);
+        const vaddr a = w.map_file(f);
+        REQUIRE((pinned ? w.pin(a, 1, foll::write) : w.get(a, 1, foll::write)) == 1);
+        frame<TestType>* page = w.pages[0];
+        REQUIRE(w.box.fsync(f) == 0);
+        w.box.phys().lru_drain_all();
+        REQUIRE(w.t.madvise(a, 4096, mm::advice::pageout) == 0);
+        CHECK(w.t.inspect(a).map == mm::entry_kind::none);
+        CHECK(w.cached(f, 0) == page);
+        const bool kept = pinned && !is_2019<TestType>;
+        CHECK(page->is(mm::pg::buffers) == kept);
+        w.box.dma_write(page, 0, 66);
+        if (pinned) w.t.unpin_user_pages_dirty_lock(w.first(1), true);
+        else w.put(1);
+        // The very case FOLL_PIN is for: dirty, and the filesystem has prepared nothing.
+        CHECK(w.warned(mm::warn_id::dirty_unprepared) == (pinned && !kept));
+        REQUIRE(w.box.fsync(f) == 0);
+        CHECK(w.on_disk(f, 0) == (kept ? 66 : 1));
+        w.audit();
+    }
+}
+
+FILE_PROFILES("a dirty page that reclaim has met is not mapped along with others", "[writeback]") {
+    file_world<TestType> w;
+    mm::file& f = w.ext4(2);
+    const vaddr a = w.map_file(f);
+    REQUIRE(w.t.fault_in(a, 2, true) == 2);
+    w.box.phys().lru_drain_all();
+    REQUIRE(w.t.madvise(a, 4096, mm::advice::pageout) == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::none);
+    REQUIRE(w.t.madvise(a + 4096, 4096, mm::advice::dontneed) == 0);
+    REQUIRE(w.t.touch(a + 4096, false) == fault_result::ok);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::none);
+    REQUIRE(w.box.fsync(f) == 0);  // the mark goes with the dirt
+    REQUIRE(w.t.madvise(a + 4096, 4096, mm::advice::dontneed) == 0);
+    REQUIRE(w.t.touch(a + 4096, false) == fault_result::ok);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::leaf);
+    w.audit();
+}
+
+FILE_PROFILES("what lies beyond the end of the last page is zeroed when it is written", "[writeback]") {
     file_world<TestType> w;
     mm::file& f = w.make(mm::file_kind::ext4, 5000);
     const vaddr a = w.map_file(f);
@@ -165,7 +200,7 @@ BOTH_PROFILES("what lies beyond the end of the last page is zeroed when it is wr
     w.audit();
 }
 
-BOTH_PROFILES("msync writes the shared pages of its range and tells of holes", "[writeback]") {
+FILE_PROFILES("msync writes the shared pages of its range and tells of holes", "[writeback]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(4);
     const vaddr a = w.map(8 * 4096, {.shared = true, .kind = mm::map_kind::file, .source = &f});
@@ -186,7 +221,7 @@ BOTH_PROFILES("msync writes the shared pages of its range and tells of holes", "
     w.audit();
 }
 
-BOTH_PROFILES("memory files have nothing to be written to", "[writeback]") {
+FILE_PROFILES("memory files have nothing to be written to", "[writeback]") {
     file_world<TestType> w;
     mm::file& f = w.memfd(1);
     const vaddr a = w.map_file(f);

@@ -16,11 +16,15 @@ template <class P>
     file* f = head->template owner_as<file>();
     if (!f) return false;
     std::lock_guard guard(f->lock);
-    const bool buffers = head->is(pg::buffers);
-    const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head)) + (buffers ? 1 : 0);
+    if (head->is(pg::dirty) && !f->is_shmem()) {
+        head->set(pg::readahead);  // "reclaim it when it is written", which is the same bit
+        return false;
+    }
+    if (head->is(pg::writeback)) return false;
+    if (head->clear(pg::buffers)) phys.drop(head, holder::buffers);  // first of all, whoever else holds the page
+    const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head));
     if (head->count.raw() != due) return false;  // unmapped and under the cache's lock: nobody new comes
     if (head->is(pg::dirty)) {
-        if (!f->is_shmem()) return false;
         for (std::uint64_t k = 0; k < head->pages(); ++k) {
             file::block& place = f->blocks[head->index + k];
             for (std::uint64_t i = 0; i < page_size; ++i) place[i] = phys.data.load(phys.number(head) + k, i);
