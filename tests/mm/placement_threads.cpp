@@ -10,7 +10,7 @@ namespace {
 
 using namespace mmt;
 
-mm::options two_nodes() {
+mm::options nodes_and_cma() {
     mm::options o = small(64_MiB);
     o.cma = 8_MiB;
     o.more_nodes.push_back({.ram = 0, .movable = 64_MiB});
@@ -41,7 +41,7 @@ struct moving {
         for (auto& t : threads) t.join();
     }
 
-    world<P> w{two_nodes()};
+    world<P> w{nodes_and_cma()};
     std::atomic<unsigned> torn{0}, pinned{0}, moved{0};
 };
 
@@ -127,7 +127,7 @@ BOTH_PROFILES("moves, forks, cuts of huge pages and pins at the same time leave 
 
 BOTH_PROFILES("many wait for one reader; each gets what the reader gives", "[placement-threads]") {
     constexpr unsigned pages = 64, threads = 4;
-    world<TestType> w{two_nodes()};
+    world<TestType> w{nodes_and_cma()};
     const vaddr a = w.map(pages * 4096);
     mm::userfault<TestType> u(w.t.mm());
     REQUIRE(u.watch(a, pages * 4096, mm::uffd::missing | mm::uffd::wp) == 0);
