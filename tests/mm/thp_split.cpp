@@ -196,4 +196,21 @@ BOTH_PROFILES("a whole huge page goes to swap in one piece and comes back by bas
     w.audit();
 }
 
+TEST_CASE("mlock marks a large folio only where it has all of it", "[thp-split]") {
+    huge_family<checked_6_12> w;
+    const auto is_marked = [&](vaddr a) { return w.flags(a).find('M') != std::string::npos; };
+    const vaddr a = w.filled();
+    REQUIRE(w.t.mlock(a, 2_MiB) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pmd);
+    CHECK(is_marked(a));
+    REQUIRE(w.t.munlock(a, 2_MiB) == 0);
+    CHECK_FALSE(is_marked(a));
+    REQUIRE(w.t.mlock(a + one, 100 * one) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pte);
+    CHECK_FALSE(is_marked(a + one));
+    REQUIRE(w.t.mlock(a, 2_MiB) == 0);
+    CHECK(is_marked(a + one));
+    w.audit();
+}
+
 }  // namespace

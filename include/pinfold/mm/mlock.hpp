@@ -19,13 +19,25 @@ namespace detail {
            v.kind != vma_kind::secretmem;
 }
 
-/// Effects: what v maps in [from, to) is marked as locked, or not any more. Requires: the mmap lock for writing.
+/// Returns: whether the entries from `slot` on, which is at `a` and in one table, map all of a folio below `to`.
+template <class P>
+[[nodiscard]] bool maps_whole_folio(const frame<P>* head, pfn first, const entry_slot* slot, vaddr a, vaddr to) noexcept {
+    const std::uint64_t n = head->pages(), size = n << page_shift;
+    if (slot->read().number() != first || to - a < size || (a & (pmd_size - 1)) + size > pmd_size) return false;
+    for (std::uint64_t k = 0; k < n; ++k)
+        if (const entry e = slot[k].read(); !e.is_leaf() || e.number() != first + k) return false;
+    return true;
+}
+
+/// Effects: what is mapped in [from, to) is marked as locked, or not any more; a large folio is marked only where the
+/// range has all of it. Requires: the mmap lock for writing.
 template <class P>
 void mark_mlocked(space<P>& mm, vaddr from, vaddr to, bool on) {
-    each_leaf(mm, from, to, [&](const auto& at, vaddr, std::uint64_t) {
+    each_leaf(mm, from, to, [&](const auto& at, vaddr a, std::uint64_t span) {
         frame<P>* const page = normal_page(mm.phys, at.slot->read());
         frame<P>* const head = page ? mm.phys.head(page) : nullptr;
         if (!head || mm.phys.is_huge_zero(head)) return;
+        if (on && head->is(pg::large) && span == page_size && !maps_whole_folio(head, mm.phys.number(head), at.slot, a, to)) return;
         head->change(on ? frame<P>::bit(pg::mlocked) : 0, on ? 0 : frame<P>::bit(pg::mlocked));
     });
 }

@@ -118,10 +118,11 @@ bool unmap_huge(frame<P>* head) noexcept {
     head->entire.adjust(-1);
     return head->large.drop(1);
 }
-/// A locked VMA marks what it maps and takes the mark away with the entry. Source: spec 10 §3.
+/// A locked VMA marks what it maps and takes the mark away with the entry. A large folio is not marked so: whether the
+/// VMA has all of it is not known here. Source: spec 10 §3.
 template <class P>
 void mlock_mapped(const vma& v, frame<P>* head) noexcept {
-    if (v.has(vm::locked) && !head->is(pg::mlocked)) head->set(pg::mlocked);
+    if (v.has(vm::locked) && !head->is(pg::large) && !head->is(pg::mlocked)) head->set(pg::mlocked);
 }
 template <class P>
 void munlock_unmapped(const vma& v, frame<P>* head) noexcept {
