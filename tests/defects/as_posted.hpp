@@ -186,6 +186,19 @@ vaddr written(world<P>& w) {
     return a;
 }
 
+/// One pass of the slow loop, as populate and others call it.
+template <class P>
+long pass(world<P>& w, vaddr a, std::uint64_t n, unsigned flags, frame<P>** pages = nullptr) {
+    std::shared_lock lock(w.t.mm().mmap_lock);
+    return mm::slow_pass<P>(w.t.mm(), a, n, flags, {pages, nullptr, nullptr}, nullptr);
+}
+
+template <class P>
+mm::lookup<P> look(world<P>& w, vaddr a, unsigned flags) {
+    std::shared_lock lock(w.t.mm().mmap_lock);
+    return mm::follow_page_mask(w.t.mm(), *w.t.mm().find(a), a, flags);
+}
+
 /// Ends a call that goes on asking: after a thousand lookups a fatal signal comes.
 template <class P>
 class patience {

@@ -35,6 +35,30 @@ BOTH_PROFILES("DEF-02: a pte of a huge page: the head is counted, the sub-page r
     w.audit();
 }
 
+BOTH_PROFILES("K-03: a huge entry may point into a larger page: the head of all of it is counted", "[defects]") {
+    world<TestType> w;
+    auto& phys = w.box.phys();
+    auto* big = phys.alloc({.order = 10});
+    REQUIRE(big);
+    const vaddr a = w.map(2_MiB, {.at = vaddr{1} << 40});
+    const auto at = w.t.mm().tables.reach(a, mm::level::pmd);
+    REQUIRE(at.reached(mm::level::pmd));
+    at.slot->set(mm::entry::leaf(phys.number(big) + 512, mm::entry::bit(mm::eb::writable)));  // its second half
+    CHECK(fast(w, a + 3 * mm::page_size, 4, foll::pin | foll::write) == 4);
+    CHECK(big->count.raw() == 1 + 4 * pick<TestType>(1024, 1));
+    for (std::uint64_t k = 0; k < 4; ++k) CHECK(w.pages[k] == phys.nth(big, 515 + k));
+    CHECK(phys.nth(big, 512)->count.raw() == 0);
+    w.unpin(4);
+    CHECK(big->count.raw() == 1);
+    hooked::once(race_point::head_checked, [&] { at.slot->set({}); });
+    CHECK(fast(w, a, 512, foll::pin | foll::write) == 0);
+    CHECK(big->count.raw() == 1);
+    CHECK(w.box.counters().live() == 0);
+    at.slot->set({});
+    phys.drop(big, mm::holder::hand_out);
+    w.audit();
+}
+
 // ---- DEF-14 --------------------------------------------------------------------------------------------------
 namespace {
 

@@ -44,7 +44,7 @@ def main():
             player.chmod(player.stat().st_mode | stat.S_IXUSR)
             out = Path(folder, "out")
             wanted = [found_by] if found_by else ["stands", "looking"]
-            run = subprocess.run([sys.executable, HERE / "properties.py", player, "--lines", "25", "--profile", "linux_6_12", "--seeds", "3:1", "--out",
+            run = subprocess.run([sys.executable, HERE / "properties.py", player, "--lines", "25", "--probes", "60", "--profile", "linux_6_12", "--seeds", "3:1", "--out",
                                   out, *(f"--only={name}" for name in wanted)], capture_output=True, text=True, check=False)
             scenarios = sorted(out.glob("*.scn")) if out.exists() else []
             ok = run.returncode == (1 if found_by else 0) and len(scenarios) == (1 if found_by else 0)

@@ -187,6 +187,7 @@ def main():
     arguments.add_argument("--lines", type=int, default=1000)
     arguments.add_argument("--seeds", default="1:1")
     arguments.add_argument("--out", type=Path)
+    arguments.add_argument("--probes", type=int, default=400, help="programs tried while shrinking one")
     arguments.add_argument("--profile", action="append", choices=PROFILES)
     arguments.add_argument("--only", action="append", choices=PROPERTIES)
     a = arguments.parse_args()
@@ -203,7 +204,7 @@ def main():
                     if not why:
                         continue
                     broken += 1
-                    small = shrink(lines, lambda tried: check(player, profile, tried, seed) is not None)
+                    small = shrink(lines, lambda tried: check(player, profile, tried, seed) is not None, a.probes)
                     text = f"# {name}, {profile}: {check(player, profile, small, seed)}\n" + "".join(l + "\n" for l in small)
                     print(f"{name} does not hold in {profile} (seed {seed}): {why}\nThe smallest program found:\n{text}", flush=True)
                     if a.out:

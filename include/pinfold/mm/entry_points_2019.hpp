@@ -107,6 +107,7 @@ public:
 
 private:
     using geo = geometry<P::p4d_folded>;
+    /// What may be said at a fast entry: GET is implied and may not be; PIN, which overrides it, the functions add.
     static constexpr unsigned fast_flags = foll::write | foll::longterm | foll::pin;
     static constexpr rule pin_at_get{"06-1.pin", "FOLL_PIN is set by the pin functions, not by callers"};
     static constexpr rule get_at_pin{"06-1.get", "GET and PIN exclude each other in one call"};
