@@ -271,7 +271,7 @@ TEST_CASE("the pages of a memory file collapse in the file, and all who map it f
     CHECK(o.page.refs == 513);
     CHECK(other.inspect(*b).map == mm::entry_kind::none);
     CHECK(w.byte(other, *b + 10 * one) == w.value(10));
-    CHECK(other.inspect(*b).page.order == 9);
+    CHECK(other.inspect(*b).at == mm::level::pmd);
     CHECK(w.byte(w.t, a + 511 * one) == (511 & 0x7f) + 1);
     CHECK(w.collapse(a) == 0);
     w.audit();

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <vector>
 
 #include "collapse_types.hpp"
@@ -99,7 +100,30 @@ private:
         phys_.pass(fresh, holder::hand_out, holder::page_cache);
         f_.cache.emplace(start_, file::cached{phys_.number(fresh), pmd_order});
         phys_.lru_add(fresh);
+        for (vma* v = f_.mappings; v; v = v->file_next)
+            if (v != &v_) make_room(*v);
         return collapse_outcome::done;
+    }
+    /// Effects: an empty table of another mapping goes, so that its next fault finds the huge page. Not where its space
+    /// is busy: ptes show the page as well. Requires: f_.lock.
+    void make_room(vma& v) {
+        auto& mm = *static_cast<space<P>*>(v.owner);
+        const vaddr begin = v.address_of(start_);
+        if (v.anon() || start_ < v.pgoff || !fits_huge_folio(v, begin) || (begin & (pmd_size - 1)) != 0) return;
+        std::unique_lock<std::shared_mutex> lock;
+        if (&mm != &mm_) lock = std::unique_lock(mm.mmap_lock, std::try_to_lock);
+        if (&mm != &mm_ && !lock.owns_lock()) return;
+        const place at = mm.tables.find(begin, level::pmd);
+        if (!at.reached(level::pmd) || !at.slot->read().is_table()) return;
+        page* const table = phys_.at(at.slot->read().number());
+        for (std::uint64_t k = 0; k < pages_per_pmd; ++k)
+            if (!mm.tables.slots(table)[k].read().is_none()) return;
+        {
+            word_guard pmd(at.lock());
+            (void)at.slot->take();
+        }
+        mm.tables.free_later(table);
+        mm.tables.flush_retired();
     }
     [[nodiscard]] collapse_outcome release(collapse_outcome o) {
         for (page* head : taken_) {
@@ -118,7 +142,9 @@ private:
         page* head = nullptr;
         std::uint64_t gone = 0;
         {
-            std::lock_guard cache(f_.lock);  // no truncation, no rmap walk
+            std::lock_guard cache(f_.lock);  // no truncation, no rmap walk of the file
+            std::unique_lock<spin_lock> family;  // nor one of private copies: a table goes
+            if (anon_rmap* rmap = v_.anon()) family = std::unique_lock(rmap->lock);
             const auto* c = f_.find(start_);
             if (!c || c->second.order != pmd_order) return collapse_outcome::nothing_there;
             head = phys_.at(c->second.first);
