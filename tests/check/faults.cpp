@@ -3,13 +3,15 @@
 #include <catch2/catch.hpp>
 #include <pinfold/check.hpp>
 
-#include <algorithm>
+#include <functional>
 
 namespace check = pinfold::check;
 using check::fault;
 using check::order;
 
 namespace {
+
+using body = std::function<void(check::program&)>;
 
 struct shared {
     check::atomic<int> lock{0}, flag{0};
@@ -18,10 +20,10 @@ struct shared {
     int total = 0;
 };
 
-check::exploration run(const check::body& b, check::limits l = {}) { return check::explore("a program", b, l); }
+check::exploration run(const body& b, check::limits l = {}) { return check::explore("a program", b, l); }
 
 /// What a failure must be able to do: be replayed, and fail in the same way.
-void replays(const check::exploration& r, const check::body& b) {
+void replays(const check::exploration& r, const body& b) {
     INFO(r.text());
     REQUIRE(!r.schedule.empty());
     const auto again = check::replay("again", r.schedule, b);
@@ -32,14 +34,14 @@ void replays(const check::exploration& r, const check::body& b) {
     CHECK(r.text().find(r.schedule) != std::string::npos);
     CHECK(r.json().find(r.schedule) != std::string::npos);
 }
-void fails(fault f, const check::body& b) {
+void fails(fault f, const body& b) {
     const auto r = run(b);
     CHECK(check::message(r.found) == std::string(check::message(f)));
     CHECK(!r.proved());
     replays(r, b);
 }
 
-check::body locked(order take, order give) {
+body locked(order take, order give) {
     return [=](check::program& p) {
         auto& s = p.make<shared>("shared");
         for (int i = 0; i < 3; ++i)
@@ -53,7 +55,7 @@ check::body locked(order take, order give) {
     };
 }
 
-check::body waiting(bool looks_again) {
+body waiting(bool looks_again) {
     return [=](check::program& p) {
         auto& s = p.make<shared>("shared");
         p.thread([&s, looks_again] {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fiber.hpp"
@@ -16,6 +17,7 @@
 #include "result.hpp"
 #include "schedule.hpp"
 #include "search.hpp"
+#include "task.hpp"
 
 namespace pinfold::check::detail {
 
@@ -24,7 +26,7 @@ public:
     static inline thread_local constinit engine* current = nullptr;
 
     /// Called before every execution; registers threads and what follows their end.
-    using set_up = std::function<void(engine&)>;
+    using set_up = call_ref<engine&>;
     using observer = std::function<void(const std::string&)>;
 
     engine(limits bounds, const schedule* follow, observer watch)
@@ -53,11 +55,11 @@ public:
 
     // ---- what an execution consists of --------------------------------------------------------------------
 
-    void add_thread(std::function<void()> body) {
+    void add_thread(task body) {
         if (threads_ + 1 == max_threads) return fail(fault::assertion, "too many threads: 7 at most");
         bodies_[++threads_] = std::move(body);
     }
-    void at_end(std::function<void()> body) { ended_.push_back(std::move(body)); }
+    void at_end(task body) { ended_.push_back(std::move(body)); }
     registry& objects() noexcept { return objects_; }
 
     [[nodiscard]] bool active() const noexcept { return phase_ != phase::over; }
@@ -354,8 +356,8 @@ private:
 
     fiber main_;
     std::array<fiber, max_threads> fibers_;
-    std::array<std::function<void()>, max_threads> bodies_;
-    std::vector<std::function<void()>> ended_;
+    std::array<task, max_threads> bodies_;
+    std::vector<task> ended_;
     std::array<operation, max_threads> pending_{};
     std::array<std::vector<std::pair<std::uint32_t, std::uint32_t>>, max_threads> reads_;
     std::vector<outcome_choice> ways_;

@@ -39,10 +39,21 @@ public:
     T& make(std::string name, A&&... a) {
         return engine_.objects().make<T>(std::move(name), false, std::forward<A>(a)...);
     }
+    /// Effects: traces call this part of an object so, instead of by its distance from the object's beginning.
+    template <class T>
+    void name(const T& part, std::string name) {
+        engine_.objects().alias(&part, std::move(name));
+    }
     /// Effects: one more thread, `a` the first. What the set-up did before happens before it.
-    void thread(std::function<void()> body) { engine_.add_thread(std::move(body)); }
+    template <class Body>
+    void thread(Body body) {
+        engine_.add_thread(detail::task(std::move(body)));
+    }
     /// Effects: runs after all threads have ended, which happens before it.
-    void at_end(std::function<void()> body) { engine_.at_end(std::move(body)); }
+    template <class Body>
+    void at_end(Body body) {
+        engine_.at_end(detail::task(std::move(body)));
+    }
 
 private:
     detail::engine& engine_;
@@ -116,7 +127,8 @@ struct explored_words {
     using count = pinfold::count<explored<P>>;
 };
 
-using body = std::function<void(program&)>;
+/// Anything that can be called with a program&, as often as there are executions.
+using body = detail::call_ref<program&>;
 
 namespace detail {
 

@@ -173,12 +173,12 @@ public:
         requires(traits::overflow == overflow_rule::refuse)
     {
         using full_count = typename Subject::template count<together_at_the_limit<P, Subject>>;
+        static constexpr auto full = static_cast<value>(traits::max_value - 1);
         struct full_page {
             full_count c;
         };
         return explore("full in flight", [large](program& p) {
             auto& g = p.make<full_page>("page");
-            const auto full = static_cast<value>(traits::max_value - 1);
             g.c.set_raw(full);
             for (unsigned i = 1; i < holders; ++i)
                 p.thread([&g, large] {
@@ -191,7 +191,7 @@ public:
                     else that(g.c.put(2) == crossing::none, "a full page is not freed");
                 });
             p.thread([&g] { that(g.c.put(1) == crossing::none, "a full page is not freed"), g.c.get(1); });
-            p.at_end([&g, full] { that(g.c.raw() == full, "the word is what it was"); });
+            p.at_end([&g] { that(g.c.raw() == full, "the word is what it was"); });
         }, l);
     }
 

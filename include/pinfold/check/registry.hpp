@@ -50,7 +50,10 @@ public:
             if (i.owned && !i.removed) return i.name;
         return {};
     }
+    void alias(const void* p, std::string name) { aliases_.emplace_back(p, std::move(name)); }
     [[nodiscard]] std::string name(const void* p) const {
+        for (const auto& [address, alias] : aliases_)
+            if (address == p) return alias;
         const item* const i = const_cast<registry*>(this)->find(p);
         if (i == nullptr) return "a word";
         const auto offset = static_cast<const char*>(p) - static_cast<const char*>(i->address);
@@ -62,6 +65,7 @@ public:
         return const_cast<registry*>(this)->find(p) == nullptr ? std::to_string(v) : "&" + name(p);
     }
     void clear() {
+        aliases_.clear();
         while (!items_.empty()) {
             const item i = std::move(items_.back());
             items_.pop_back();
@@ -87,6 +91,7 @@ private:
     }
 
     std::vector<item> items_;
+    std::vector<std::pair<const void*, std::string>> aliases_;
 };
 
 }  // namespace pinfold::check::detail
