@@ -9,6 +9,8 @@ has_command() { command -v "$1" >/dev/null 2>&1; }
 # Asks the compiler, so that headers outside /usr/include count as well.
 has_header() { echo "#include <$1>" | g++ -std=c++20 -E -x c++ - >/dev/null 2>&1; }
 
+has_clang_runtime() { echo 'int main() {}' | clang++ -fsanitize=address -x c++ - -o /dev/null 2>/dev/null; }
+
 has_libcxx() { echo '#include <version>' | clang++ -stdlib=libc++ -E -x c++ - >/dev/null 2>&1; }
 
 # need PACKAGE KIND [NAME]: notes the Debian package where has_KIND NAME fails.
@@ -33,6 +35,7 @@ needs_of_a_build() {
 # What only some rows of tests/matrix.py use: left out where missing, but never in continuous integration.
 needs_of_every_row() {
     need clang command clang++
+    need libclang-rt-dev clang_runtime
     need libc++-dev libcxx
     need libc++abi-dev libcxx
     need g++-aarch64-linux-gnu command aarch64-linux-gnu-g++

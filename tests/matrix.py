@@ -57,7 +57,7 @@ def missing(row):
             return tool
     probe = subprocess.run(
         [flavour.cxx, "-E", "-x", "c++", "-std=c++20", "-o", os.devnull, "-",
-         *(o.split("=", 1)[1] for o in flavour.options if o.startswith("-Dcpp_args="))],
+         *(a for o in flavour.options if o.startswith("-Dcpp_args=") for a in o.split("=", 1)[1].split())],
         input="#include <version>\n", text=True, stderr=subprocess.DEVNULL, check=False)
     return "libc++" if probe.returncode else ""
 
