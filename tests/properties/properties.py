@@ -53,8 +53,18 @@ class Player:
 
 
 def program(seed, lines):
+    """A random program, with huge pages in it, and without pins that the statistics lose (DEF-M1)."""
     writer = Writer(seed)
-    return [writer.line() for _ in range(lines)]
+    found = []
+    while len(found) < lines:
+        if len(found) % 50 == 10:
+            name = "TUV"[len(found) // 50 % 3]
+            writer.regions[name] = 512
+            found += [f"munmap {name} 512P", f"mmap {name} 512P", f"madvise {name} 512P HUGEPAGE", f"touch {name} 1P w"]
+        line = writer.line()
+        if not re.search(r"\baddpin\b", line):
+            found.append(line)
+    return found[:lines]
 
 
 def quiet(lines):
@@ -91,7 +101,7 @@ def stands(player, profile, lines, _):
     if wrong:
         return wrong
     end = found[-1]["observed"]
-    if end["zero_ref"] != 0 or (end["leak"] != 0 and not any(a["op"] == "addpin" for a in found)):
+    if end["zero_ref"] != 0 or end["leak"] != 0:
         return f"leaves something over: {end}"
     return None
 
