@@ -60,6 +60,10 @@ BOTH_PROFILES("a CMA allocation empties its range; a pinned page in it is gone a
     CHECK(mm::take_frames(phys, stuck, stuck + 1) == 0);
     phys.drop(phys.at(stuck), mm::holder::hand_out);
     w.audit();
+    REQUIRE(w.t.munmap(a, 64 * 4096) == 0);
+    phys.lru_drain_all();
+    const mm::pfn block{mm::align_down(first.n, mm::max_block)};
+    CHECK(phys.zone_of(block).is_free(block, block + mm::max_block));  // no frame of it was lost
 }
 
 BOTH_PROFILES("offlined memory is emptied and never handed out again", "[placement]") {

@@ -254,3 +254,44 @@ BOTH_PROFILES("moved memory and children are not watched", "[uffd]") {
     CHECK_FALSE(w.u.read());
     w.audit();
 }
+
+BOTH_PROFILES("huge pages of a pool are filled whole, private or into the file, and watched for writes", "[uffd]") {
+    for (const bool shared : {false, true}) {
+        mm::options o = small(32_MiB);
+        o.huge_pools = {{.order = mm::pmd_order, .pages = 2}};
+        world<TestType> w(o);
+        const vaddr a = w.map(4_MiB, {.shared = shared, .huge_order = mm::pmd_order});
+        mm::userfault<TestType> u(w.t.mm());
+        REQUIRE(u.watch(a, 4_MiB, missing | wp) == 0);
+        std::vector<unsigned char> bytes(2_MiB, 6);
+        bytes[2_MiB - 1] = 7;
+        CHECK(u.copy(a, bytes.data(), 4096) == -err::einval);
+        CHECK(u.zero(a, 2_MiB) == -err::einval);
+        CHECK(u.copy(a, bytes.data(), 2_MiB) == 2_MiB);
+        CHECK(u.copy(a, bytes.data(), 2_MiB) == -err::eexist);
+        CHECK(w.letters(a) == "WDY");
+        CHECK(w.t.load(a).value == 6);
+        CHECK(w.t.load(a + 2_MiB - 1).value == 7);
+        CHECK(w.box.phys().hugetlb.of(mm::pmd_order)->state().free == 1);
+        w.audit();
+        REQUIRE(u.write_protect(a, 2_MiB, true) == 0);
+        CHECK(w.letters(a) == "DYU");
+        std::vector<frame<TestType>*> page(1);
+        CHECK(w.t.get_user_pages_unlocked(a + 4096, 1, page, foll::write | foll::nowait) == 0);
+        std::thread writer([&] { CHECK(w.t.store(a + 4096, 8) == mm::fault_result::ok); });
+        for (;;) {
+            const auto e = u.read();
+            if (!e) {
+                std::this_thread::yield();
+                continue;
+            }
+            CHECK(e->wp);
+            break;
+        }
+        REQUIRE(u.write_protect(a, 2_MiB, false) == 0);
+        writer.join();
+        CHECK(w.t.load(a + 4096).value == 8);
+        CHECK(w.letters(a) == "WDY");
+        w.audit();
+    }
+}

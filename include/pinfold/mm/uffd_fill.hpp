@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "uffd_fault.hpp"
+#include "uffd_fill_huge.hpp"
 
 namespace pinfold::mm {
 
@@ -89,12 +90,14 @@ template <class P>
     const std::shared_lock lock(mm.mmap_lock);
     vma* v = mm.find(to);
     if (!v || !v->watcher || to + len > v->end) return -err::enoent;
-    if (v->is_hugetlb()) return -err::einval;  // no base page fits there
+    const std::uint64_t unit = page_size << v->huge_order;
+    if (((to | len) & (unit - 1)) != 0 || (v->is_hugetlb() && !from)) return -err::einval;  // huge pages: whole, and never zero
     int error = 0;
     std::uint64_t done = 0;
-    for (; done < len; done += page_size) {
+    for (; done < len; done += unit) {
         const unsigned char* bytes = from ? from + done : nullptr;
-        error = v->has(vm::shared) ? fill_shmem(mm, *v, to + done, bytes, protect) : fill_anon(mm, *v, to + done, bytes, protect);
+        error = v->is_hugetlb() ? fill_huge(mm, *v, to + done, bytes, protect)
+                : v->has(vm::shared) ? fill_shmem(mm, *v, to + done, bytes, protect) : fill_anon(mm, *v, to + done, bytes, protect);
         if (error != 0) break;
     }
     return done != 0 ? static_cast<long>(done) : error;
