@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # A player whose machine is a list of lines. The planted fault looks at `lines` and at the one being played.
-FAKE = """#!{python}
+FAKE = """#!{python} -SE
 import json, sys
 lines = open(sys.argv[-1]).read().splitlines()
 pinned = 0
