@@ -130,7 +130,8 @@ public:
         e.executions = executions_, e.redundant = redundant_, e.cut = cut_, e.steps = steps_, e.longest = longest_;
         e.bounds = bounds_;
     }
-    [[nodiscard]] std::uint64_t executions() const noexcept { return executions_; }
+    /// Returns: executions begun, also those given up.
+    [[nodiscard]] std::uint64_t executions() const noexcept { return executions_ + redundant_ + cut_; }
 
 private:
     enum class phase : unsigned char { over, setting_up, starting, running, ending };

@@ -11,7 +11,7 @@ namespace pinfold::check {
 
 /// How far to look, at most.
 struct limits {
-    std::uint64_t executions = 5'000'000;
+    std::uint64_t executions = 5'000'000;  ///< begun, also those given up
     std::uint32_t steps = 2'000;  ///< of one execution
     std::uint32_t spurious = 0;   ///< weak compare-exchanges that fail for no reason, per execution
     bool reduce = true;           ///< false: every interleaving on its own, to check the reduction
