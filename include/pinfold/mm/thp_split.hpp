@@ -113,7 +113,7 @@ private:
             t->index = head_->index + k;
             if (head_->is(pg::swapcache)) t->private_ = head_->private_ + k;
             t->change(given, 0);
-            t->count.init(units);
+            t->count.init(1 + cached);
             frame_policy<P>::head::clear(*t);  // last: its own count is set (spec 02 §8)
             phys_.note(t, holder::temporary, 1);
             if (cached != 0) phys_.note(t, cache, 1);
