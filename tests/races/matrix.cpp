@@ -82,7 +82,8 @@ private:
         const auto n = static_cast<std::uint64_t>(got > 0 ? got : 0);
         for (std::uint64_t k = 0; k < n; ++k) {
             frame<P>* const now = s_.w.page_at(s_.at(k));
-            if (pages_[k] != s_.old[k]) CHECK(pages_[k] == now);                    // INV-13: never a third page
+            if (pages_[k] != s_.old[k] || s_.generations[k] != pages_[k]->generation) CHECK(pages_[k] == now);  // INV-13
+            if (!whole_ && when_.number <= 4) CHECK(pages_[k] == now);  // it came before the walk looked again
             if (when_.at == race_point::before_walk && now) CHECK(pages_[k] == now);   // INV-14: it came before the walk
             if (pins() && !mm::is_exempt(pages_[k])) CHECK(static_cast<bool>(mm::physical<P>::ops::maybe_pinned(pages_[k])));  // INV-4
         }

@@ -83,6 +83,7 @@ struct scene {
     vaddr a = base;
     std::uint64_t length = 2_MiB;
     std::array<frame<P>*, n> old{};
+    std::array<std::uint32_t, n> generations{};  ///< a frame that was handed out again is another page
     mm::file* file = nullptr;
     mm::dev_pagemap<P>* device = nullptr;
     std::int64_t device_references = 0;
@@ -112,7 +113,10 @@ struct scene {
         REQUIRE(w.t.inspect(a).at == (s == shape::dax_pmd || (bit(s) & huge_memory) != 0 ? mm::level::pmd : mm::level::pte));
         if (s == shape::part) w.split_entry(base);
         if (s == shape::shared) fork();
-        for (std::uint64_t k = 0; k < n; ++k) old[k] = w.page_at(at(k));
+        for (std::uint64_t k = 0; k < n; ++k) {
+            old[k] = w.page_at(at(k));
+            generations[k] = old[k]->generation;
+        }
         if ((bit(s) & dax) != 0) {
             device = phys().pagemaps.find(phys().number(old[0]));
             device_references = device->references();
