@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 #include "laws_of_counting.hpp"
 #include "report.hpp"
