@@ -168,6 +168,72 @@ BOTH_PROFILES("shared memory: contents enter the file, empty places remember tha
     w.audit();
 }
 
+BOTH_PROFILES("shared memory watched for writes: reads map clean entries without write access", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 4 * 4096);
+    const vaddr a = w.map(4 * 4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.load(a).value == 0);
+    CHECK(w.letters(a) == "WY");
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 4 * 4096, wp) == 0);
+    CHECK(w.letters(a) == "WY");
+    REQUIRE(w.t.load(a + 4096).value == 0);
+    CHECK(w.letters(a + 4096) == "Y");
+    CHECK(u.write_protect(a, 4096, false) == 0);
+    CHECK(w.letters(a) == "Y");
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    CHECK(w.letters(a) == "WDY");
+    CHECK(u.write_protect(a, 4096, true) == 0);
+    CHECK(u.write_protect(a, 4096, false) == 0);
+    CHECK(w.letters(a) == "WDY");
+    REQUIRE(w.pin(a + 4096, 1, foll::write | foll::longterm) == 1);  // nothing here is written back
+    CHECK(w.letters(a + 4096) == "WDY");
+    w.unpin(1);
+    w.audit();
+}
+
+BOTH_PROFILES("a write to a place that was protected while empty brings the page in protected, then waits", "[uffd]") {
+    for (const bool shared : {true, false}) {
+        world<TestType> w;
+        auto& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096, mm::fill::pattern);
+        const vaddr a = w.map(2 * 4096, {.shared = shared, .source = &f});
+        mm::userfault<TestType> u(w.t.mm());
+        REQUIRE(u.watch(a, 2 * 4096, wp) == 0);
+        REQUIRE(u.write_protect(a, 2 * 4096, true) == 0);
+        CHECK(w.pin_slow(a, 1, foll::write | foll::nowait) == 0);
+        CHECK(w.letters(a) == "DYU");
+        CHECK(w.t.inspect(a).page.kind == (shared ? mm::page_kind::shmem : mm::page_kind::anon));
+        CHECK(w.t.inspect(a + 4096).map == mm::entry_kind::marker);
+        CHECK(u.write_protect(a, 4096, false) == 0);
+        CHECK(w.t.store(a, 9) == mm::fault_result::ok);
+        CHECK(w.letters(a) == "WDY");
+        w.audit();
+    }
+}
+
+BOTH_PROFILES("a huge folio of a file is protected by its pages", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);
+    const vaddr a = w.map(2_MiB, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2_MiB, wp) == 0);
+    REQUIRE(u.write_protect(a, 2 * 4096, true) == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::marker);
+    CHECK(w.t.inspect(a + 2 * 4096).map == mm::entry_kind::none);
+    CHECK(w.t.load(a).value == 1);
+    CHECK(w.letters(a) == "YU");
+    w.audit();
+}
+
+BOTH_PROFILES("watching for less than is watched already changes nothing", "[uffd]") {
+    watched<TestType> w(missing | wp);
+    REQUIRE(w.u.watch(w.a, 4 * 4096, missing) == 0);
+    CHECK(w.u.write_protect(w.a, 4096, true) == 0);
+    w.audit();
+}
+
 BOTH_PROFILES("what cannot be watched is refused", "[uffd]") {
     world<TestType> w;
     mm::userfault<TestType> u(w.t.mm()), other(w.t.mm());
@@ -292,6 +358,9 @@ BOTH_PROFILES("huge pages of a pool are filled whole, private or into the file, 
         writer.join();
         CHECK(w.t.load(a + 4096).value == 8);
         CHECK(w.letters(a) == "WDY");
+        REQUIRE(u.write_protect(a, 2_MiB, true) == 0);
+        REQUIRE(u.write_protect(a, 2_MiB, false) == 0);
+        CHECK(w.letters(a) == "DY");  // its write access comes back by a fault only
         w.audit();
     }
 }

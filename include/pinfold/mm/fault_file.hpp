@@ -13,7 +13,7 @@ namespace pinfold::mm {
 
 /// Bits of an entry that a read fault installs: writable at once where no filesystem wants to hear of the write.
 [[nodiscard]] inline std::uint64_t file_read_bits(const vma& v) noexcept {
-    const bool writable = v.has(vm::shared) && v.has(vm::write) && !v.tracks_dirty();
+    const bool writable = v.has(vm::shared) && v.has(vm::write) && !v.notes_writes();
     return base_bits(v) | (writable ? entry::bit(eb::writable) : 0);
 }
 
@@ -113,12 +113,15 @@ template <class P>
     return true;
 }
 
+/// `was`: what is in the place: nothing, or a marker that it was write-protected while it was empty. Over a marker the
+/// page comes in protected, a private copy too.
 template <class P>
 [[nodiscard]] fault_result file_fault(space<P>& mm, vma& v, vaddr a, unsigned flags,
-                                      const typename space<P>::place& at) {
+                                      const typename space<P>::place& at, entry was = {}) {
     physical<P>& phys = mm.phys;
     const bool write = (flags & ff::write) != 0;
     const bool neighbours = v.kind == vma_kind::file || v.kind == vma_kind::shmem;
+    const auto as_watched = [&](entry e) { return was.is_none() ? e : e.without(eb::writable).with(eb::uffd_wp); };
     if (!write && neighbours && !v.has(vm::uffd_wp)) {
         fault_around(mm, v, a, at);
         if (!at.slot->read().is_none()) return fault_result::ok;
@@ -138,7 +141,7 @@ template <class P>
         phys.drop(head, holder::temporary);
         make_anon(mm, v, a, fresh);
         word_guard lock(at.lock());
-        if (!at.slot->read().is_none()) {
+        if (at.slot->read() != was) {
             lock.release();
             phys.drop(fresh, holder::hand_out);
             return fault_result::ok;
@@ -146,7 +149,7 @@ template <class P>
         map_pte(fresh, fresh);
         phys.pass(fresh, holder::hand_out, holder::entry);
         phys.lru_add(fresh);
-        at.slot->set(detail::made_writable(entry::leaf(phys.number(fresh), base_bits(v)), v));
+        at.slot->set(as_watched(detail::made_writable(entry::leaf(phys.number(fresh), base_bits(v)), v)));
         return fault_result::ok;
     }
 
@@ -154,14 +157,14 @@ template <class P>
     const auto* c = v.source->find(v.page_offset(a));
     const bool cached = c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages();
     word_guard lock(at.lock());
-    if (!cached || !at.slot->read().is_none()) {  // the walk looks again
+    if (!cached || at.slot->read() != was) {  // the walk looks again
         lock.release();
         phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
     if (write) page_mkwrite(phys, v, head);
     const entry plain = entry::leaf(phys.number(page), file_read_bits(v));
-    const entry e = write ? detail::made_writable(plain, v) : plain;
+    const entry e = as_watched(write ? detail::made_writable(plain, v) : plain);
     if (map_whole_folio(phys, v, a, at, page, e)) {
         lock.release();
         phys.drop(head, holder::temporary);

@@ -16,11 +16,10 @@ namespace detail {
 template <class P>
 [[nodiscard]] entry reprotect(const physical<P>& phys, const vma& v, entry e, bool huge) noexcept {
     e = e.as_said_by(v);
-    if (!v.has(vm::write)) return e.without(eb::writable);
+    if (!v.has(vm::write) || (v.notes_writes() && !e.has(eb::dirty))) return e.without(eb::writable);
     if (e.has(eb::writable) || e.has(eb::uffd_wp)) return e;
     if (v.has(vm::soft_clean) && !e.has(eb::soft_dirty)) return e;  // the next write is noted
-    const bool is_told = v.tracks_dirty() || v.kind == vma_kind::fsdax;
-    if (v.has(vm::shared)) return is_told && !e.has(eb::dirty) ? e : e.with(eb::writable);
+    if (v.has(vm::shared)) return e.with(eb::writable);
     if constexpr (P::anon_exclusive) {
         const frame<P>* page = normal_page(phys, e);
         if (page && huge) page = phys.head(const_cast<frame<P>*>(page));

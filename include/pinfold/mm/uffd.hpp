@@ -47,9 +47,11 @@ public:
             if (!v->is_anonymous() && v->kind != vma_kind::shmem && !v->is_hugetlb()) return -err::einval;
             if (v->watcher && v->watcher != context_) return -err::ebusy;
         }
+        const std::uint64_t wanted = ((modes & uffd::missing) != 0 ? vm::uffd_missing : 0) |
+                                     ((modes & uffd::wp) != 0 ? vm::uffd_wp : 0);
         mm_.update(a, a + len, [&](vma& v) {
-            v.flags = (v.flags & ~(vm::uffd_missing | vm::uffd_wp)) | ((modes & uffd::missing) != 0 ? vm::uffd_missing : 0) |
-                      ((modes & uffd::wp) != 0 ? vm::uffd_wp : 0);
+            if (v.watcher == context_ && (v.flags & wanted) == wanted) return;  // watched so already, maybe more
+            v.flags = (v.flags & ~(vm::uffd_missing | vm::uffd_wp)) | wanted;
             v.watcher = context_;
         });
         return 0;
@@ -146,10 +148,11 @@ private:
     void protect_range(vma& v, vaddr from, vaddr to, bool on) {
         const auto change = [&](entry e, bool huge) {
             if (!on) {
-                const bool marked = e.has(eb::uffd_wp);
                 e = e.without(eb::uffd_wp);
                 if (e.kind() == entry_kind::marker) return entry{};
-                return marked && e.is_leaf() ? detail::reprotect(mm_.phys, v, e, huge) : e;
+                if (!e.is_leaf()) return e;
+                // a huge page of a pool gets its write access back by a fault only
+                return v.is_hugetlb() ? e.without(eb::writable) : detail::reprotect(mm_.phys, v, e, huge);
             }
             return e.kind() == entry_kind::device_private ? e : e.without(eb::writable).with(eb::uffd_wp);
         };
@@ -166,9 +169,14 @@ private:
         }
         word64::full_fence();  // the flush
     }
-    /// Memory of a file may come back by itself: its empty places remember that they are protected.
+    /// Memory of a file may come back by itself: its empty places remember that they are protected. A huge entry cannot:
+    /// it goes, and pages of the folio come back one by one.
     void mark_holes(vaddr from, vaddr to) {
         for (vaddr a = from; a < to; a += page_size) {
+            if (const auto huge = mm_.tables.find(a, level::pte); huge.at == level::pmd) {
+                word_guard lock(huge.lock());
+                if (is_huge(huge.slot->read())) drop_file_pmd(mm_, huge, lock);
+            }
             const auto at = mm_.tables.reach(a, level::pte);
             if (!at.slot || !at.reached(level::pte)) continue;
             word_guard lock(at.lock());

@@ -37,30 +37,12 @@ template <class P>
 /// A place that was write-protected while it was empty: the page comes in protected.
 template <class P>
 [[nodiscard]] fault_result marker_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
-    physical<P>& phys = mm.phys;
     const auto at = mm.tables.find(a, level::pte);
     if (!at.reached(level::pte)) return fault_result::ok;
     const entry marker = at.slot->read();
     if (marker.kind() != entry_kind::marker) return fault_result::ok;
-    if (!v.has(vm::uffd_wp)) {
-        (void)at.slot->swap(marker, {});
-        return fault_result::ok;
-    }
-    fault_result why = fault_result::ok;
-    frame<P>* page = file_page(mm, v, a, flags, why);
-    if (!page) return why;
-    frame<P>* head = phys.head(page);
-    {
-        word_guard lock(at.lock());
-        if (at.slot->read() == marker) {
-            map_pte(page, head);
-            mlock_mapped(v, head);
-            phys.pass(head, holder::temporary, holder::entry);
-            at.slot->set(entry::leaf(phys.number(page), base_bits(v) | entry::bit(eb::uffd_wp)));
-            return fault_result::ok;
-        }
-    }
-    phys.drop(head, holder::temporary);
+    if (v.has(vm::uffd_wp)) return file_fault(mm, v, a, flags, at, marker);
+    (void)at.slot->swap(marker, {});
     return fault_result::ok;
 }
 

@@ -91,6 +91,10 @@ struct vma {
     [[nodiscard]] bool tracks_dirty() const noexcept {
         return (kind == vma_kind::file || kind == vma_kind::fsdax) && has(vm::shared) && has(vm::write);
     }
+    /// The first write to a clean page is a fault: a filesystem hears of it, or a userfaultfd that protects shared memory.
+    [[nodiscard]] bool notes_writes() const noexcept {
+        return tracks_dirty() || (has(vm::shared) && has(vm::write) && has(vm::uffd_wp));
+    }
 };
 
 }  // namespace pinfold::mm
