@@ -76,6 +76,8 @@ answer madvise(call<P>& c) {
         {"MERGEABLE", mm::advice::mergeable},         {"UNMERGEABLE", mm::advice::unmergeable},
         {"WIPEONFORK", mm::advice::wipeonfork},       {"KEEPONFORK", mm::advice::keeponfork},
         {"REMOVE", mm::advice::remove},               {"COLLAPSE", mm::advice::collapse},
+        {"NORMAL", mm::advice::normal},               {"DONTNEED_LOCKED", mm::advice::dontneed_locked},
+        {"DONTDUMP", mm::advice::dontdump},           {"DODUMP", mm::advice::dodump},
     };
     for (const auto& [name, advice] : known)
         if (c.word(2) == name) return result_of(c.self.task->madvise(c.address(0), c.number(1), advice));

@@ -66,6 +66,12 @@ class Answers(unittest.TestCase):
         run = play("require teleportation\nmmap A 1P\n")
         self.assertEqual([(s["op"], s["errno"]) for s in steps(run)], [("require", "ENOTSUP"), ("end", None)])
 
+    def test_advice_that_moves_no_page_and_DONTNEED_of_locked_memory(self):
+        run = play("mmap A 2P locked\nmadvise A 2P NORMAL\nmadvise A 2P DONTDUMP\nmadvise A 2P DODUMP\nmincore A 2P\n"
+                   "madvise A+1P 2P NORMAL\nmadvise A 2P DONTNEED\nmadvise A 1P DONTNEED_LOCKED\nmincore A 2P\n")
+        self.assertEqual([(s["ret"], s["errno"]) for s in steps(run)][1:-1],
+                         [(0, None), (0, None), (0, None), (2, None), (-1, "ENOMEM"), (-1, "EINVAL"), (0, None), (1, None)])
+
     def test_the_dead_execute_nothing(self):
         run = play("exit main\nmmap A 1P\n")
         self.assertEqual([s["errno"] for s in steps(run)], [None, "EDIED", None])

@@ -15,13 +15,15 @@
 namespace pinfold::mm {
 
 enum class advice : unsigned char { hugepage, nohugepage, dontneed, free, cold, pageout, populate_read, populate_write,
-                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove, collapse };
+                                    mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove, collapse,
+                                    dontneed_locked, normal, dontdump, dodump };
 
 namespace detail {
 
 /// Whether it only looks at entries; the others change the VMA.
 [[nodiscard]] constexpr bool keeps_vmas(advice what) noexcept {
-    return what == advice::dontneed || what == advice::free || what == advice::cold || what == advice::pageout;
+    return what == advice::dontneed || what == advice::dontneed_locked || what == advice::free || what == advice::cold ||
+           what == advice::pageout;
 }
 
 /// Returns: 0 or -EINVAL where this VMA cannot have the flags that `what` changes; else on and off say which.
@@ -38,14 +40,16 @@ namespace detail {
         case advice::dofork: off = vm::dontcopy; return v.has(vm::io) ? -err::einval : 0;
         case advice::wipeonfork: on = vm::wipeonfork; return v.source || v.has(vm::shared) ? -err::einval : 0;
         case advice::keeponfork: off = vm::wipeonfork; return 0;
+        case advice::normal: case advice::dontdump: return 0;  // neither read-ahead by advice nor dumps of ranges are modelled
+        case advice::dodump: return v.has(vm::io | vm::pfnmap | vm::mixedmap) ? -err::einval : 0;
         default: return -err::einval;
     }
 }
 
-/// MADV_DONTNEED. hugetlb: whole huge pages inside the range; part of one is left alone (NR-6).
+/// MADV_DONTNEED, MADV_DONTNEED_LOCKED. hugetlb: whole huge pages inside the range; part of one is left alone (NR-6).
 template <class P>
-[[nodiscard]] int discard(space<P>& mm, vma& v, vaddr from, vaddr to) {
-    if (v.has(vm::locked | vm::pfnmap) || v.kind == vma_kind::secretmem || !v.may_split(from)) return -err::einval;
+[[nodiscard]] int discard(space<P>& mm, vma& v, vaddr from, vaddr to, std::uint64_t never) {
+    if (v.has(never) || v.kind == vma_kind::secretmem || !v.may_split(from)) return -err::einval;
     if (v.is_hugetlb()) to = align_down(to, page_size << v.huge_order);
     zap_range(mm, v, from, to);
     return 0;
@@ -62,7 +66,8 @@ template <class P>
 template <class P>
 [[nodiscard]] int advise_vma(space<P>& mm, vma& v, vaddr from, vaddr to, advice what) {
     switch (what) {
-        case advice::dontneed: return discard(mm, v, from, to);
+        case advice::dontneed: return discard(mm, v, from, to, vm::locked | vm::pfnmap);
+        case advice::dontneed_locked: return discard(mm, v, from, to, vm::pfnmap);
         case advice::free: return advise_reclaim(mm, v, from, to, reclaim_advice::free);
         case advice::cold: return advise_reclaim(mm, v, from, to, reclaim_advice::cold);
         case advice::pageout: return advise_reclaim(mm, v, from, to, reclaim_advice::pageout);
