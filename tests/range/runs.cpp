@@ -2,6 +2,8 @@
 // The contiguous form: (head, first, count) instead of slots.
 #include <catch2/catch.hpp>
 
+#include <array>
+
 #include "pages.hpp"
 
 using namespace range_test;
@@ -58,6 +60,25 @@ TEST_CASE("a dirty release of runs marks the heads") {
     REQUIRE(got);
     got.batch.reset(dirty);
     CHECK(m.frames[8].dirtied == 1);
+    CHECK(m.at_baseline());
+}
+
+TEST_CASE("an exempt page within a block is in no run, and holds no pin") {
+    memory m;
+    m.frames[10].zero = true;
+    {
+        const auto got = try_pin_run(m[8], 4);
+        REQUIRE(got);
+        CHECK(got.batch.runs() == std::vector<page_run<frame>>{{m[8], m[8], 2}, {m[8], m[11], 1}});
+        CHECK(m.raw(8) == 1 + 3 * 1024);
+    }
+    CHECK(m.at_baseline());
+    auto batch = try_pin_all(std::array{m[8], m[9], m[10], m[11]});
+    REQUIRE(batch);
+    const auto runs = batch.batch.runs();
+    CHECK(runs == std::vector<page_run<frame>>{{m[8], m[8], 2}, {m[8], m[11], 1}});
+    (void)batch.batch.release();
+    for (const auto& r : runs) unpin_run(r);
     CHECK(m.at_baseline());
 }
 

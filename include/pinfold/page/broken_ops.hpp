@@ -26,6 +26,7 @@ struct broken_page_ops {
     };
     struct pinning {
         static constexpr hold_kind kind = hold_kind::pin;
+        static constexpr bool can_exempt = false;
         template <class... A> static constexpr bool is_exempt(const A&...) noexcept { return false; }
         template <class... A> static void grab(const A&...) noexcept {}
     };

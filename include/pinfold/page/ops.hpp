@@ -20,6 +20,7 @@ namespace detail {
 template <class P, class Page>
 struct reference_hold {
     static constexpr hold_kind kind = hold_kind::reference;
+    static constexpr bool can_exempt = false;
     static constexpr bool is_exempt(const Page&) noexcept { return false; }
     static constexpr void acquired(const Page&, std::uint64_t) noexcept {}
     static constexpr void released(const Page&, std::uint64_t) noexcept {}
@@ -39,6 +40,7 @@ struct reference_hold {
 template <class P, class Page>
 struct pin_hold {
     static constexpr hold_kind kind = hold_kind::pin;
+    static constexpr bool can_exempt = !same<typename P::exempt, nothing_exempt>;
     PINFOLD_DETAIL_HOT static bool is_exempt(const Page& p) noexcept { return P::exempt::of(p); }
     PINFOLD_DETAIL_HOT static void acquired(const Page& h, std::uint64_t n) noexcept { P::statistics::acquired(h, n); }
     PINFOLD_DETAIL_HOT static void released(const Page& h, std::uint64_t n) noexcept { P::statistics::released(h, n); }

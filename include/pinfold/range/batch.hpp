@@ -64,11 +64,12 @@ public:
     [[nodiscard]] auto begin() const noexcept { return slots_.begin(); }
     [[nodiscard]] auto end() const noexcept { return slots_.end(); }
 
-    /// Returns: the same units as runs (head, first, count) of pages that follow each other in memory.
+    /// Returns: the same units as runs (head, first, count) of pages that follow each other in memory. Exempt pages
+    /// hold none and appear in no run.
     [[nodiscard]] std::vector<page_run<Page>> runs() const {
         std::vector<page_run<Page>> out;
         for (Page* const p : slots_) {
-            if (p == nullptr) continue;
+            if (p == nullptr || Hold::is_exempt(*p)) continue;
             Page* const head = ops::head(p);
             if (!out.empty() && out.back().head == head && detail::nth_page(out.back().first, out.back().count) == p)
                 ++out.back().count;

@@ -75,6 +75,11 @@ grab_progress grab_run(Page* first, std::size_t count, std::vector<page_run<Page
         Page* const head = ops::head(p);
         std::size_t n = extent(p, head, count - i);
         if (n > most) n = static_cast<std::size_t>(most);
+        if constexpr (Hold::can_exempt) {  // one page of a block may be exempt while its head is not
+            std::size_t counted = 1;
+            while (counted < n && !Hold::is_exempt(*nth_page(p, counted))) ++counted;
+            n = counted;
+        }
         out.push_back({head, p, n});  // before the grab: it may throw
         const outcome got = ops::template try_grab_head<Hold>(head, n);
         if (!got) {
