@@ -45,7 +45,8 @@ class Flavour:
 
 FLAVOURS = {f.name: f for f in [
     Flavour("release", "what people run and measure", "g++", ("-Dbuildtype=release",)),
-    Flavour("gcc", "the compiler of the distribution", "g++", TESTED),
+    Flavour("gcc", "the compiler of the distribution; counts which lines are run", "g++",
+            (*TESTED, "-Db_coverage=true"), ("gcov",)),
     Flavour("clang", "a second reader of the same C++; other code for the same atomics", "clang++", TESTED),
     Flavour("asan", "lifetimes and arithmetic (AddressSanitizer, UndefinedBehaviorSanitizer)", SANITIZING_CXX,
             (*SANITIZED, "-Db_sanitize=address,undefined", "-Dcpp_args=-g1 -fno-sanitize-recover=all")),
@@ -97,10 +98,10 @@ def sources():
 
 
 def configure(flavour):
-    """Configures once, and again only when a file came or went that the build looks for."""
+    """Configures once, and again only when an option changed or a file came or went that the build looks for."""
     listing = flavour.dir / "configured-for.txt"
     known = listing.read_text() if listing.exists() else None
-    now = sources()
+    now = f"{' '.join(flavour.options)}\n{sources()}"
     if known == now:
         return
     stage(f"{flavour.name}: configure")

@@ -12,9 +12,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / ".ci"))
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / ".ci"), str(Path(__file__).resolve().parent / "coverage")]
 sys.dont_write_bytecode = True
 import flavours  # noqa: E402
+import lines  # noqa: E402
 from flavours import FLAVOURS, Failed, stage  # noqa: E402
 
 # Suites that look at sources and at the compiler, not at what the programs do.
@@ -28,10 +29,11 @@ class Row:
     only: tuple = ()       # suites it runs; none given: all …
     without: tuple = ()    # … but these
     everything: bool = False  # builds also what no test of the row runs
+    lines: bool = False    # says which lines of mm/ its tests ran, which is one more test (tests/coverage)
 
 
 ROWS = [
-    Row("gcc", everything=True),
+    Row("gcc", everything=True, lines=True),
     Row("clang", everything=True, without=("layout",)),  # the layout is the same for every compiler
     Row("asan", without=SHAPE),
     Row("tsan", only=("unit", "threads")),  # elsewhere nothing runs beside anything
@@ -81,6 +83,8 @@ def run(row):
     stage(f"{flavour.name}: {len(tests)} tests")
     log = flavour.dir / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
+    if row.lines:
+        lines.forget(flavour.dir)
     # A test ends by itself; the long limit is there for one that hangs.
     status, output = flavours.follow(
         ["meson", "test", "-C", str(flavour.dir), "--no-rebuild", "--timeout-multiplier", "20",
@@ -101,6 +105,15 @@ def run(row):
             tally.names.append(test["name"].removeprefix("pinfold:"))
             stage(f"{flavour.name}: {tally.names[-1]}: {test['result']}")
             print(test.get("stdout", ""), test.get("stderr", ""), file=sys.stderr, sep="\n")
+    if row.lines:
+        stage(f"{flavour.name}: lines")
+        enough, text = lines.figure(flavour.dir)
+        tally.tables.append(text)
+        if enough:
+            tally.passed += 1
+        else:
+            tally.failed += 1
+            tally.names.append("lines of mm/ run")
     return tally
 
 

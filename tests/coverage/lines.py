@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Which lines of a folder of headers the tests of a build ran: a table per header, what is left with its reason.
+
+A template is compiled into many objects; a line counts as run where any of them ran it. Lines without code do not
+count, and code that no object asked for has no lines: a header in which that is all of it is named as such.
+
+As a program: lines.py BUILD [HEADERS REASONS]   (built with -Db_coverage=true, its tests run)
+prints the table and exits with 1 where less is run than REASONS asks for, or where REASONS names a line that is run.
+"""
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HEADERS = ROOT / "include/pinfold/mm"
+REASONS = Path(__file__).resolve().parent / "uncovered.txt"
+BETWEEN = " — "  # a line of a header, and why it is not run
+
+
+def forget(build):
+    """Removes what earlier runs counted."""
+    for counts in Path(build).rglob("*.gcda"):
+        counts.unlink()
+
+
+def counted(build, headers):
+    """header -> line number -> whether it was run."""
+    run = defaultdict(dict)
+    for notes in sorted(Path(build).rglob("*.gcno")):
+        if not notes.with_suffix(".o").exists():
+            continue  # left behind by a source that is no more
+        # Where a program was built but not run, gcov says so and counts nothing: that is what we want.
+        said = subprocess.run(["gcov", "--json-format", "--stdout", str(notes)], cwd=build, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+        for document in map(json.loads, said.splitlines()):
+            base = Path(document["current_working_directory"])
+            for source in document["files"]:
+                if headers.name not in source["file"]:
+                    continue
+                path = (base / source["file"]).resolve()
+                if path.parent != headers:
+                    continue
+                lines = run[path.name]
+                for line in source["lines"]:
+                    number = line["line_number"]
+                    lines[number] = lines.get(number, False) or line["count"] > 0
+    return run
+
+
+def gaps(lines):
+    """Runs of lines that were not run, [first, last]; lines without code between them do not part them."""
+    found, open_gap = [], False
+    for number, was_run in sorted(lines.items()):
+        if was_run:
+            open_gap = False
+        elif open_gap:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+            open_gap = True
+    return found
+
+
+def read_reasons(path):
+    """The percentage asked for, and (header, text of a line) -> reason."""
+    wanted, reasons = None, {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("at least "):
+            wanted = float(line.removeprefix("at least ").removesuffix(" %"))
+            continue
+        header, _, rest = line.partition(": ")
+        text, found, reason = rest.rpartition(BETWEEN)
+        if not found or not text or not reason:
+            raise ValueError(f"{path}:{number}: not 'header: text of a line{BETWEEN}reason'")
+        reasons[header, text] = reason
+    if wanted is None:
+        raise ValueError(f"{path}: does not say 'at least N %'")
+    return wanted, reasons
+
+
+def percent(lines):
+    return 100 * sum(lines.values()) / len(lines)
+
+
+def report(run, headers, wanted, reasons):
+    """The table, line by line, and the faults."""
+    unused, rows = set(reasons), []
+    for header in sorted(run):
+        lines = run[header]
+        text = [""] + [t.strip() for t in (headers / header).read_text().splitlines()]
+        if all(lines.values()):
+            continue
+        rows.append(f"{header:24} {percent(lines):6.1f} %  {sum(lines.values())} of {len(lines)}")
+        for first, last in gaps(lines):
+            # An entry speaks for the whole gap it names a line of.
+            named = [(header, text[n]) for n in range(first, last + 1) if (header, text[n]) in reasons]
+            unused -= set(named)
+            where = f"{first}" if first == last else f"{first}-{last}"
+            rows.append(f"    {where:9} {text[first][:60]:60}  {reasons[named[0]] if named else ''}".rstrip())
+    silent = sorted({p.name for p in headers.glob("*.hpp")} - set(run))
+    every = {(header, number): was for header, lines in run.items() for number, was in lines.items()}
+    whole = sum(all(lines.values()) for lines in run.values())
+
+    if not every:
+        return rows, ["nothing was counted: built without coverage, or not run"]
+    rows.append(f"every line run: {whole} headers; without code of their own: {', '.join(silent) or 'none'}")
+    rows.append(f"{headers.name}/: {percent(every):.2f} % of {len(every)} lines run; at least {wanted:g} % asked for")
+    faults = [f"{header}: '{line}' has a reason, but there is no such line that is not run"
+              for header, line in sorted(unused)]
+    if percent(every) < wanted:
+        faults.append(f"less than {wanted:g} % run")
+    return rows, faults
+
+
+def figure(build, headers=HEADERS, reasons=REASONS):
+    """Whether the build's tests ran enough, and the text that says so."""
+    headers = Path(headers).resolve()
+    try:
+        rows, faults = report(counted(Path(build).resolve(), headers), headers, *read_reasons(Path(reasons)))
+    except (OSError, ValueError, subprocess.CalledProcessError) as failure:
+        return False, f"lines of {headers.name}/ run: {failure}"
+    return not faults, "\n".join(rows + faults)
+
+
+def main(*arguments):
+    enough, text = figure(*arguments)
+    print(text)
+    return 0 if enough else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Counts the lines of a header of which it is known what runs, and plants what lines.py has to refuse.
+
+As a program: lines_planted.py COMPILER...   compiles two programs, and runs both or one.
+"""
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import lines  # noqa: E402
+
+HEADER = """#pragma once
+template <class T> int sign(T x) {
+    if (x < 0)
+        return -1;
+    if (x > 0)
+        return 1;
+
+    // Between the two.
+    return 0;
+}
+"""
+PROGRAMS = {
+    "down": '#include "fold/sign.hpp"\nint main() { return sign(-1) + sign(-1L) + 2; }\n',
+    "up": '#include "fold/sign.hpp"\nint main() { return sign(1) - 1; }\n',
+}
+
+# which programs ran, what is asked for, the figure, the faults expected
+CASES = [
+    (["down", "up"], "at least 83 %", "83.33 % of 6", []),
+    (["down", "up"], "at least 84 %", "83.33 % of 6", ["less than 84 % run"]),
+    (["up"], "at least 50 %", "66.67 % of 6", []),
+    (["up"], "at least 50 %\nsign.hpp: return -1; — nobody goes down", "66.67 % of 6", []),
+    (["down", "up"], "at least 50 %\nsign.hpp: return -1; — nobody goes down", "83.33 % of 6",
+     ["sign.hpp: 'return -1;' has a reason, but there is no such line that is not run"]),
+    (["down", "up"], "at least 50 %\nsign.hpp: return 7; — gone", "83.33 % of 6",
+     ["sign.hpp: 'return 7;' has a reason, but there is no such line that is not run"]),
+    ([], "at least 1 %", "0.00 % of 6", ["less than 1 % run"]),
+]
+
+
+def main(*compiler):
+    wrong = []
+
+    def expect(case, found, wanted):
+        if found != wanted:
+            wrong.append(f"{case}: {found}, not {wanted}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder)
+        (build / "fold").mkdir()
+        (build / "fold/sign.hpp").write_text(HEADER)
+        for name, program in PROGRAMS.items():
+            (build / f"{name}.cpp").write_text(program)
+            subprocess.run([*compiler, "-I.", "-O0", "--coverage", "-c", f"{name}.cpp", "-o", f"{name}.o"],
+                           cwd=build, check=True)
+            subprocess.run([*compiler, "--coverage", f"{name}.o", "-o", name], cwd=build, check=True)
+
+        for ran, asked, figure, faults in CASES:
+            lines.forget(build)
+            for name in ran:
+                subprocess.run([build / name], cwd=build, check=True)
+            (build / "reasons").write_text(asked + "\n")
+            enough, out = lines.figure(build, build / "fold", build / "reasons")
+            expect(f"{ran} {asked!r}: enough", enough, not faults)
+            expect(f"{ran} {asked!r}: figure", f"fold/: {figure} lines run;" in out, True)
+            expect(f"{ran} {asked!r}: faults", out.splitlines()[-len(faults):] if faults else [], faults)
+            shown = "nobody goes down" in out
+            expect(f"{ran} {asked!r}: reason shown", shown, ran == ["up"] and asked.endswith("nobody goes down"))
+
+        (build / "empty").mkdir()
+        enough, out = lines.figure(build / "empty", build / "fold", build / "reasons")
+        expect("nothing built", (enough, "nothing was counted" in out), (False, True))
+
+    print(*wrong, sep="\n")
+    print(f"{len(wrong)} of what was planted is not found" if wrong else "everything planted is found")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
