@@ -114,4 +114,57 @@ BOTH_PROFILES("a huge memory file punched, truncated, split, collapsed and pinne
     s.w.audit();
 }
 
+/// While it waits for what `waits` waits for, the lock of the table is not held: looked at from inside a section, which
+/// the waiting thread waits for.
+TEST_CASE("a collapse that waits for fast sections holds no lock one of them could want", "[thp-threads]") {
+    using P = checked_6_12;
+    family<P> w;
+    const vaddr a = w.map(2_MiB, {.huge = true});
+    REQUIRE(w.t.madvise(a, 2_MiB, mm::advice::nohugepage) == 0);
+    w.put_byte(w.t, a, 1);
+    REQUIRE(w.t.madvise(a, 2_MiB, mm::advice::hugepage) == 0);
+    const auto at = w.t.mm().tables.find(a, mm::level::pmd);
+    std::thread collapser;
+    {
+        const mm::fast_section section;
+        collapser = std::thread([&] { (void)w.t.madvise(a, 2_MiB, mm::advice::collapse); });
+        unsigned spins = 0;
+        while (!at.slot->read().is_none()) mm::relax(spins);  // unhooked: now it waits for this section
+        bool is_free = false;
+        for (unsigned tries = 0; tries < 100000 && !is_free; ++tries) {
+            is_free = mm::try_lock_word(at.lock());
+            if (is_free) mm::unlock_word(at.lock());
+            else mm::relax(spins);
+        }
+        CHECK(is_free);
+    }
+    collapser.join();
+    CHECK(w.t.inspect(a).at == mm::level::pmd);
+    w.audit();
+}
+
+TEST_CASE("a processor that finds an entry's lock taken waits for it outside its fast section", "[thp-threads]") {
+    using P = checked_6_12;
+    family<P> w;
+    const vaddr a = w.huge();
+    const auto at = w.t.mm().tables.find(a, mm::level::pmd);
+    std::atomic<bool> begun{false}, stored{false};
+    mm::lock_word(at.lock());
+    std::thread cpu([&] {
+        begun = true;
+        stored = w.t.store(a, 7) == mm::fault_result::ok;
+    });
+    unsigned spins = 0;
+    while (!begun) mm::relax(spins);
+    for (unsigned k = 0; k < 5000; ++k) mm::relax(spins);  // it has come to the lock, most likely
+    bool is_over = false;                                  // a section that waited for the lock would not end
+    for (unsigned tries = 0; tries < 5000 && !is_over; ++tries, mm::relax(spins))
+        is_over = mm::fast_section::passed(mm::fast_section::stamp());
+    CHECK(is_over);
+    mm::unlock_word(at.lock());
+    cpu.join();
+    CHECK(stored);
+    CHECK(w.byte(w.t, a) == 7);
+}
+
 }  // namespace

@@ -120,8 +120,12 @@ private:
     }
     /// Effects: the ptes are out of reach for every walk that begins now, and those that had begun are over.
     void unhook() {
-        word_guard lock(at_.lock());
-        (void)at_.slot->take();
+        {
+            word_guard lock(at_.lock());
+            (void)at_.slot->take();
+        }
+        // Not under the table's lock: a section may be at work on a neighbour entry. The place stays empty without it:
+        // faults need the mmap lock, walks from the pages the rmap lock.
         fast_section::wait_for_others();
     }
     /// Effects: the block is reached again: as `fresh`, or, null, by its ptes as before.

@@ -14,18 +14,21 @@ namespace detail {
 /// Effects: use(page, pfn) if an entry allows the access. Returns: whether it did.
 template <class P, class Use>
 [[nodiscard]] bool access_mapped(space<P>& mm, vaddr a, bool write, Use& use) {
-    const fast_section section;  // the tables stay, the entries are checked under their lock
-    const huge_place at = find_leaf(mm, a);
-    if (!at.slot->read().is_leaf()) return false;
-    word_guard lock(at.lock());
-    if (find_leaf(mm, a).slot != at.slot) return false;
-    const entry e = at.slot->read();
-    if (!e.is_leaf() || e.denies_access() || (write && !e.has(eb::writable))) return false;
-    const entry touched = write ? e.with(eb::young).with(eb::dirty).with(eb::soft_dirty) : e.with(eb::young);
-    if (touched != e) at.slot->set(touched);
-    const pfn n = e.number() + ((a & (at.span - 1)) >> page_shift);
-    use(*mm.phys.at(n), n);
-    return true;
+    for (unsigned spins = 0;; relax(spins)) {
+        const fast_section section;  // the tables stay, the entries are checked under their lock
+        const huge_place at = find_leaf(mm, a);
+        if (!at.slot->read().is_leaf()) return false;
+        if (!try_lock_word(at.lock())) continue;  // waited for outside: a section waits for no lock (spec 07 §18)
+        const word_guard lock(at.lock(), std::adopt_lock);
+        if (find_leaf(mm, a).slot != at.slot) return false;
+        const entry e = at.slot->read();
+        if (!e.is_leaf() || e.denies_access() || (write && !e.has(eb::writable))) return false;
+        const entry touched = write ? e.with(eb::young).with(eb::dirty).with(eb::soft_dirty) : e.with(eb::young);
+        if (touched != e) at.slot->set(touched);
+        const pfn n = e.number() + ((a & (at.span - 1)) >> page_shift);
+        use(*mm.phys.at(n), n);
+        return true;
+    }
 }
 
 }  // namespace detail

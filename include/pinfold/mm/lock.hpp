@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <sched.h>
 
 #include "../word/atomic_word.hpp"
@@ -24,6 +25,11 @@ inline void lock_word(word32& w) noexcept {
         if (w.load() == 0 && w.swap_if_weak(free, 1)) return;
     }
 }
+/// Returns: whether `w` was free and is held now. Synchronises: acquire on success.
+[[nodiscard]] inline bool try_lock_word(word32& w) noexcept {
+    std::int32_t free = 0;
+    return w.load() == 0 && w.swap_if(free, 1);
+}
 inline void unlock_word(word32& w) noexcept { w.publish(0); }
 
 /// A lock object for members; `lock()` and `unlock()` as std::lock_guard wants them.
@@ -40,6 +46,7 @@ private:
 class word_guard {
 public:
     explicit word_guard(word32& w) noexcept : word_(&w) { lock_word(w); }
+    word_guard(word32& w, std::adopt_lock_t) noexcept : word_(&w) {}  ///< Requires: this thread has locked w.
     word_guard(const word_guard&) = delete;
     word_guard& operator=(const word_guard&) = delete;
     ~word_guard() { release(); }
