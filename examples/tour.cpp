@@ -208,7 +208,10 @@ int main() {
     bool balanced = true;
     const auto old_stops = both<year_2019>();
     const auto new_stops = both<today>();
-    for (std::size_t i = 0; i < old_stops.size(); ++i) balanced = visit(old_stops[i]) & visit(new_stops[i]) & balanced;
+    for (std::size_t i = 0; i < old_stops.size(); ++i) {
+        const bool before = visit(old_stops[i]), now = visit(new_stops[i]);  // both are shown
+        balanced = balanced && before && now;
+    }
     for (const auto& s : before_the_clean_up()) balanced = visit(s) & balanced;
     std::printf("%s\n", balanced ? "every page counts what it counted before" : "a count did not come back");
     return balanced ? 0 : 1;
