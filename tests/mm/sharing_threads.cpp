@@ -93,4 +93,45 @@ BOTH_PROFILES("moves, protection changes and reclaim at the same time leave ever
     s.w.audit();
 }
 
+/// Walks from pages to entries hold no mmap lock: one that comes while a VMA is cut or grown together would leave entries
+/// as they are, migration entries for ever and truncated pages mapped, if no VMA had them at that moment.
+TEST_CASE("every page of a mapping is in one VMA of its rmap at every moment of a split and of a merge", "[sharing-threads]") {
+    using P = checked_6_12;
+    constexpr std::uint64_t n = 8;
+    family<P> w;
+    mm::file& f = w.box.create_file(mm::file_kind::memfd, n * one, mm::fill::pattern);
+    const vaddr memory = w.written(n);
+    const vaddr shared = w.map(n * one, {.shared = true, .kind = mm::map_kind::file, .source = &f});
+    const auto* v = w.t.mm().find(memory);
+    mm::anon_rmap& family_of = *v->anon();
+    const std::uint64_t last = v->page_offset(memory + (n - 1) * one);
+    std::atomic<bool> stop{false};
+    std::thread cutter([&] {
+        for (unsigned r = 0; r < 4000; ++r) {
+            const auto prot = r % 2 == 0 ? mm::prot::read : mm::prot::rw;
+            (void)w.t.mprotect(memory + n / 2 * one, n / 2 * one, prot);
+            (void)w.t.mprotect(shared + n / 2 * one, n / 2 * one, prot);
+        }
+        stop = true;
+    });
+    std::uint64_t wrong = 0, asked = 0;
+    while (!stop) {
+        unsigned in_memory = 0, in_file = 0;
+        {
+            std::lock_guard guard(family_of.lock);
+            family_of.each_overlapping(last, 1, [&](mm::vma&, vaddr) { ++in_memory; });
+        }
+        {
+            std::lock_guard guard(f.lock);
+            for (const mm::vma* m = f.mappings; m; m = m->file_next) in_file += n - 1 >= m->pgoff && n - 1 < m->pgoff + m->pages();
+        }
+        wrong += in_memory != 1 || in_file != 1;
+        ++asked;
+    }
+    cutter.join();
+    CHECK(asked != 0);
+    CHECK(wrong == 0);
+    w.audit();
+}
+
 }  // namespace

@@ -27,6 +27,10 @@ public:
     /// what it changed in neither place was copied changed (fork against migration).
     void attach(vma& v) noexcept {
         std::lock_guard guard(lock);
+        link(v);
+    }
+    /// The same. Requires: `lock`.
+    void link(vma& v) noexcept {
         v.anon_next = nullptr;
         v.anon_prev = last_;
         (last_ ? last_->anon_next : first_) = &v;
@@ -40,15 +44,18 @@ public:
         bool last = false;
         {
             std::lock_guard guard(self->lock);
-            if (v.anon_prev) v.anon_prev->anon_next = v.anon_next;
-            else self->first_ = v.anon_next;
-            if (v.anon_next) v.anon_next->anon_prev = v.anon_prev;
-            else self->last_ = v.anon_prev;
-            v.anon_next = v.anon_prev = nullptr;
-            v.anon_.publish(0);
+            self->unlink(v);
             last = self->first_ == nullptr;
         }
         if (last) give_back(self);
+    }
+    /// Effects: v is no longer asked. Requires: `lock`; v is attached here. An object without VMAs is the
+    /// caller's to give back.
+    void unlink(vma& v) noexcept {
+        (v.anon_prev ? v.anon_prev->anon_next : first_) = v.anon_next;
+        (v.anon_next ? v.anon_next->anon_prev : last_) = v.anon_prev;
+        v.anon_next = v.anon_prev = nullptr;
+        v.anon_.publish(0);
     }
     /// Effects: calls visit(vma&, vaddr) for each VMA that covers any of `n` pages from offset `index`; the address
     /// is that of `index`, which may lie before the VMA. Requires: `lock`.

@@ -125,15 +125,16 @@ public:
         vma* low = find(at);
         if (!low || low->start == at || !low->may_split(at)) return;
         if ((at & (pmd_size - 1)) != 0 && !low->is_hugetlb()) split_or_drop_pmd(*this, at);  // zap.hpp
-        vma upper;
+        vma& upper = vmas_.try_emplace(at).first->second;
         upper.start = at;
         upper.end = low->end;
         upper.take_nature_of(*low);
         upper.pgoff = low->page_offset(at);
-        anon_rmap* a = low->anon();
-        set_bounds(*low, low->start, at, low->pgoff);
-        upper.anon_.store(reinterpret_cast<std::intptr_t>(a));
-        insert_apart(upper);
+        upper.owner = this;
+        const no_walks held(*low);  // once for both: a walk in between would miss the entries of the upper half
+        low->end = at;
+        if (upper.source) upper.source->attach(upper);
+        if (anon_rmap* a = low->anon()) a->link(upper);
     }
 
     /// Effects: changes flags of [from, to) and merges. Requires: no hole in the range is touched.
@@ -184,21 +185,23 @@ private:
                !a.is_hugetlb() &&
                a.pgoff + a.pages() == b.pgoff && (!a.anon() || !b.anon() || a.anon() == b.anon());
     }
-    /// The bounds are read by rmap walks of other spaces: changed under the locks those walks hold.
-    static void set_bounds(vma& v, vaddr start, vaddr end, std::uint64_t pgoff) {
-        auto change = [&] {
-            v.start = start;
-            v.end = end;
-            v.pgoff = pgoff;
-        };
-        std::unique_lock<std::mutex> file_guard;
-        if (v.source) file_guard = std::unique_lock(v.source->lock);
-        if (anon_rmap* a = v.anon()) {
-            std::lock_guard guard(a->lock);
-            change();
-        } else {
-            change();
+    /// Bounds and lists are read by rmap walks, which hold no mmap lock: for a scope, no walk comes to v.
+    class no_walks {
+    public:
+        explicit no_walks(vma& v) {
+            if (v.source) file_ = std::unique_lock(v.source->lock);
+            if (anon_rmap* a = v.anon()) family_ = std::unique_lock(a->lock);
         }
+
+    private:
+        std::unique_lock<std::mutex> file_;
+        std::unique_lock<spin_lock> family_;
+    };
+    static void set_bounds(vma& v, vaddr start, vaddr end, std::uint64_t pgoff) {
+        const no_walks held(v);
+        v.start = start;
+        v.end = end;
+        v.pgoff = pgoff;
     }
     vma& merge(typename tree::iterator it) {
         if (!merging_) return it->second;
@@ -216,9 +219,13 @@ private:
     }
     void absorb(vma& low, vma& high) {
         if (!low.anon() && high.anon()) high.anon()->attach(low);
-        const vaddr end = high.end;
-        erase(high);
-        set_bounds(low, low.start, end, low.pgoff);
+        {
+            const no_walks held(low);  // once for both: the entries of the upper half are found all the time
+            low.end = high.end;
+            if (high.source) high.source->detach(high);
+            if (anon_rmap* a = high.anon()) a->unlink(high);  // low's too
+        }
+        vmas_.erase(high.start);
     }
 
     tree vmas_;
