@@ -212,7 +212,7 @@ int main() {
         const bool before = visit(old_stops[i]), now = visit(new_stops[i]);  // both are shown
         balanced = balanced && before && now;
     }
-    for (const auto& s : before_the_clean_up()) balanced = visit(s) & balanced;
+    for (const auto& s : before_the_clean_up()) balanced = visit(s) && balanced;
     std::printf("%s\n", balanced ? "every page counts what it counted before" : "a count did not come back");
     return balanced ? 0 : 1;
 }
