@@ -62,7 +62,8 @@ private:
 template <class P>
 class player {
 public:
-    player(const program& p, audience& to) : program_(p), to_(to), meters_(world_.box) {
+    player(const program& p, audience& to, const mm::options& room)
+        : program_(p), to_(to), world_(room), meters_(world_.box) {
         if (to_.wants_reasons()) {
             explain_.emplace(world_);
             world_.trace = &explain_->trace;
@@ -215,6 +216,7 @@ private:
     /// and its thread cannot be taken away either.
     [[noreturn]] void give_up() {
         std::fprintf(stderr, "%s: an operation never returns\n", program_.file.c_str());
+        to_.never_returns(program_);
         std::fflush(nullptr);
         std::_Exit(3);
     }
@@ -241,12 +243,18 @@ private:
 }  // namespace
 
 template <class P>
-void play(const program& p, audience& to) {
+void play(const program& p, audience& to, const mm::options& room) {
     const pinfold::violation_handler before = pinfold::set_violation_handler(&note_broken);
-    player<P>(p, to).play();
+    player<P>(p, to, room).play();
     (void)pinfold::set_violation_handler(before);
+}
+template <class P>
+void play(const program& p, audience& to) {
+    play<P>(p, to, machine_room());
 }
 template void play<linux_6_12>(const program&, audience&);
 template void play<foll_pin_2019>(const program&, audience&);
+template void play<linux_6_12>(const program&, audience&, const mm::options&);
+template void play<foll_pin_2019>(const program&, audience&, const mm::options&);
 
 }  // namespace scenario

@@ -63,7 +63,7 @@ class world {
 public:
     using page = mm::frame<P>;
 
-    world() : box(machine_room()), zero_refs_(refs_of_zero()) {
+    explicit world(const mm::options& room) : box(room), zero_refs_(refs_of_zero()) {
         box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
         make_process(box, *add_actor("main", box.spawn()).task);
     }
