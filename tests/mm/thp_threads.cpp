@@ -167,4 +167,21 @@ TEST_CASE("a processor that finds an entry's lock taken waits for it outside its
     CHECK(w.byte(w.t, a) == 7);
 }
 
+/// Whoever gives a VMA its rmap waits for the lock of that rmap, and a walk through it for the locks of tables.
+TEST_CASE("a fault that maps the huge zero page does not wait, under its table's lock, for the giving of rmaps", "[thp-threads]") {
+    using P = checked_6_12;
+    family<P> w;
+    const vaddr a = w.map(4_MiB, {.huge = true});
+    w.put_byte(w.t, a, 1);  // the VMA has its rmap
+    std::atomic<bool> mapped{false};
+    w.t.mm().anon_lock.lock();
+    std::thread cpu([&] { mapped = w.t.load(a + 2_MiB).fault == mm::fault_result::ok; });
+    for (unsigned tries = 0, spins = 0; tries < 1000000 && !mapped; ++tries) mm::relax(spins);
+    CHECK(mapped);
+    w.t.mm().anon_lock.unlock();
+    cpu.join();
+    CHECK(w.t.mm().huge_zero != nullptr);
+    w.audit();
+}
+
 }  // namespace

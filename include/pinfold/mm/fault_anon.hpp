@@ -29,7 +29,7 @@ void make_anon(space<P>& mm, vma& v, vaddr a, frame<P>* page) {
 /// Effects: this mm has its one reference of the huge zero folio. Requires: a pmd lock of mm.
 template <class P>
 void hold_huge_zero(space<P>& mm, frame<P>* zero) {
-    std::lock_guard guard(mm.anon_lock);
+    std::lock_guard guard(mm.huge_zero_lock);
     if (mm.huge_zero) return;
     mm.phys.hold(zero, holder::hand_out);
     mm.huge_zero = zero;

@@ -42,7 +42,8 @@ public:
     page_tables<P> tables;
     page* huge_zero = nullptr;    ///< this mm's reference on the huge zero folio, once it used it
     word32 hugepd_lock;           ///< guards every entry in a hugepd table (spec 04 FP-HUGE-PD)
-    spin_lock anon_lock;          ///< which thread gives a VMA its anon_rmap
+    spin_lock anon_lock;          ///< which thread gives a VMA its anon_rmap; outside the rmap locks
+    spin_lock huge_zero_lock;     ///< guards huge_zero between threads; inside the pmd locks, takes no other
 
     [[nodiscard]] tree& vmas() noexcept { return vmas_; }
     [[nodiscard]] const tree& vmas() const noexcept { return vmas_; }
