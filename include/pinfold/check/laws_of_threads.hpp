@@ -182,6 +182,7 @@ public:
             g.c.set_raw(full);
             for (unsigned i = 1; i < holders; ++i)
                 p.thread([&g, large] {
+                    (void)large;  // named where there are pins in the word
                     outcome got;
                     if constexpr (has_pins && !traits::has_pin_word) got = g.c.try_pin(1, large);
                     else got = g.c.try_get(2);
