@@ -20,9 +20,9 @@ using mm::vaddr;
 namespace foll = mm::foll;
 namespace err = mm::err;
 
-/// Runs a function once at a race point of the lockless walk.
+/// Runs a function once at a race point.
 struct hooked {
-    static inline thread_local std::array<std::function<void()>, 9> hooks;
+    static inline thread_local std::array<std::function<void()>, static_cast<std::size_t>(mm::race_point::count_)> hooks;
 
     static void at(mm::race_point p) {
         auto& slot = hooks[static_cast<std::size_t>(p)];

@@ -323,3 +323,30 @@ BOTH_PROFILES("a huge page on its way can be unmapped, cut and write-protected; 
         w.audit();
     }
 }
+
+BOTH_PROFILES("a page of a file that is mapped again before it could move stays where it is", "[migrate]") {
+    world<TestType> w(two_nodes());
+    const auto kind = GENERATE(mm::file_kind::ext4, mm::file_kind::memfd, mm::file_kind::hugetlb_2m);
+    const std::uint64_t size = kind == mm::file_kind::hugetlb_2m ? 2_MiB : 4096;
+    auto& f = w.box.create_file(kind, size, mm::fill::pattern);
+    const vaddr a = w.map(size, {.shared = true, .source = &f});
+    auto& other = w.box.spawn();
+    const vaddr b = *other.mmap(size, {.shared = true, .source = &f});
+    REQUIRE(w.t.touch(a, false) == mm::fault_result::ok);
+    auto* const before = w.page_at(a);
+    bool mapped = false;
+    hooked::once(mm::race_point::unmapped, [&] { mapped = other.touch(b, false) == mm::fault_result::ok; });
+    auto& phys = w.box.phys();
+    phys.lru_drain_all();
+    REQUIRE(mm::isolate(phys, phys.head(before)));
+    CHECK(mm::migrate_folio(phys, phys.head(before), {}) == -err::eagain);
+    CHECK(mapped);
+    CHECK(w.page_at(a) == before);
+    CHECK(other.inspect(b).page.page == before);
+    REQUIRE(other.store(b + 3, 33) == mm::fault_result::ok);
+    CHECK(w.t.load(a + 3).value == 33);
+    w.audit();
+    CHECK(w.box.truncate(f, 0) == 0);
+    CHECK(other.inspect(b).map == mm::entry_kind::none);
+    w.audit();
+}

@@ -9,7 +9,7 @@ namespace mmt {
 
 /// Calls one actor at the n-th pass of one race point, and counts what the walk passes.
 struct director {
-    static constexpr std::size_t points = 9;
+    static constexpr auto points = static_cast<std::size_t>(mm::race_point::count_);
     static inline std::array<int, points> passed{};
     static inline int acts_at = -1;
     static inline int passes_left = 0;

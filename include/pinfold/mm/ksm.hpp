@@ -186,11 +186,17 @@ private:
                 it = stable_.erase(it);
                 continue;
             }
-            if (n->places.size() < max_sharing && detail::same_contents(phys_, p, k)) return k;
+            if (n->places.size() < max_sharing && detail::same_contents(phys_, p, k) && stays(k, *n)) return k;
             phys_.drop(k, holder::temporary);
             ++it;
         }
         return nullptr;
+    }
+    /// Returns: whether it is the node's page even so. Whoever moves it has either seen this reference or is done: it
+    /// has the page lock all the way. Requires: a reference.
+    [[nodiscard]] static bool stays(page* k, const ksm_node& n) noexcept {
+        const page_lock_guard lock(k);
+        return k->is_ksm() && k->template owner_as<ksm_node>() == &n;
     }
     /// Returns: the node's page with a reference, or null when it is gone: the node holds none.
     [[nodiscard]] page* page_of(const ksm_node& n) {

@@ -45,10 +45,12 @@ public:
     /// Returns: 0, -EAGAIN: somebody else holds it, or -EBUSY: its owner does not let it move. It then stays as it was,
     /// but for the dirtiness of its entries, which the folio has now (NR-7).
     [[nodiscard]] int run() {
-        int error = unmap_for_migration(phys_, from_) && folio_mapcount(from_) == 0 ? 0 : -err::eagain;
+        int error = unmap_for_migration(phys_, from_) ? 0 : -err::eagain;
+        P::races::at(race_point::unmapped);
         if (error == 0) error = move();
         restore_entries(phys_, from_, from_, error == 0 ? to_ : from_);
         if (error == 0 && file_) from_->set_owner(nullptr, owner::none_or_file);
+        if (error == 0 && from_->is_ksm()) from_->set_owner(nullptr, owner::ksm);  // who found it by its node looks again
         return error;
     }
 
@@ -58,6 +60,7 @@ private:
         std::unique_lock<std::mutex> cache;
         if (file_) cache = std::unique_lock(file_->lock);
         if (file_ && from_->template owner_as<file>() != file_) return -err::eagain;  // truncated meanwhile
+        if (folio_mapcount(from_) != 0) return -err::eagain;  // faults map cached pages under the file's lock alone
         const std::int64_t expected = expected_count(from_) + 1;  // + the isolation
         if (from_->count.raw() != expected) return -err::eagain;
         if (file_ && !from_->count.freeze(static_cast<std::int32_t>(expected))) return -err::eagain;

@@ -16,7 +16,8 @@
 
 namespace pinfold::mm {
 
-/// The points of the lockless walk at which another actor may act. Source: spec 05 §6.
+/// The points of the lockless walk at which another actor may act (spec 05 §6), and those between two locks of whoever
+/// maps a cached page or takes its mappings away.
 enum class race_point : unsigned char {
     before_walk,        ///< RP-0
     entry_read,         ///< RP-1: after reading E, before resolving the head
@@ -27,6 +28,9 @@ enum class race_point : unsigned char {
     between_entries,    ///< RP-6
     after_walk,         ///< RP-7: before the write_protect_seq check
     before_fallback,    ///< RP-8: between fast result and slow path
+    page_found,         ///< a fault holds a page of a file, and no lock of it
+    unmapped,           ///< nothing maps a folio that is to go from its place, and its file's lock is not taken yet
+    count_,
 };
 struct no_races {
     static void at(race_point) noexcept {}
