@@ -60,6 +60,26 @@ FILE_PROFILES("private copies go with the end of the file, but not with a hole",
     }
 }
 
+FILE_PROFILES("a private copy that is being made when the file ends before it does not appear", "[truncate]") {
+    for (const file_kind kind : both_kinds) {
+        file_world<TestType> w;
+        mm::file& f = w.make(kind, 4 * 4096);
+        const vaddr a = w.map_file(f, false);
+        for (unsigned k = 0; k < 4; ++k) REQUIRE(w.box.pread(f, 4096 * k) > 0);  // cached, and nothing is mapped
+        hooked::once(mm::race_point::page_found, [&] { REQUIRE(w.box.truncate(f, 4096) == 0); });
+        CHECK(w.t.store(a + 2 * 4096, 70) == fault_result::sigbus);
+        CHECK(w.t.inspect(a + 2 * 4096).map == mm::entry_kind::none);
+        w.audit();
+        REQUIRE(w.box.truncate(f, 4 * 4096) == 0);
+        CHECK(w.t.load(a + 2 * 4096).value == 0);
+        hooked::once(mm::race_point::page_found, [&] { REQUIRE(w.box.fallocate(f, file_change::punch, 4096, 4096) == 0); });
+        REQUIRE(w.t.store(a + 4096 + 1, 70) == fault_result::ok);  // of what is there now
+        CHECK(w.t.load(a + 4096).value == 0);
+        CHECK(w.t.load(a + 4096 + 1).value == 70);
+        w.audit();
+    }
+}
+
 FILE_PROFILES("the last page is zeroed behind the new end; a filesystem has it dirty then", "[truncate]") {
     for (const file_kind kind : both_kinds) {
         file_world<TestType> w;

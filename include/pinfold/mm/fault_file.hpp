@@ -130,6 +130,13 @@ template <class P>
     frame<P>* page = file_page(mm, v, a, flags, why);
     if (!page) return why;
     frame<P>* head = phys.head(page);
+    P::races::at(race_point::page_found);
+    // What is mapped, or copied, is cached, and below the end: whoever takes it out of there has looked for mappings
+    // before. Requires: the file's lock.
+    const auto is_cached = [&] {
+        const auto* c = v.source->find(v.page_offset(a));
+        return c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages();
+    };
 
     if (write && !v.has(vm::shared)) {  // private: the file's page stays as it is
         frame<P>* fresh = phys.alloc({.node = v.node});
@@ -138,24 +145,25 @@ template <class P>
             return fault_result::oom;
         }
         phys.data.copy(*fresh, phys.number(fresh), *page, phys.number(page));
-        phys.drop(head, holder::temporary);
         make_anon(mm, v, a, fresh);
-        word_guard lock(at.lock());
-        if (at.slot->read() != was) {
-            lock.release();
-            phys.drop(fresh, holder::hand_out);
-            return fault_result::ok;
+        {
+            std::lock_guard cache(v.source->lock);  // the end of a file takes the copies behind it, too
+            word_guard lock(at.lock());
+            if (is_cached() && at.slot->read() == was) {
+                map_pte(fresh, fresh);
+                phys.pass(fresh, holder::hand_out, holder::entry);
+                phys.lru_add(fresh);
+                at.slot->set(as_watched(detail::made_writable(entry::leaf(phys.number(fresh), base_bits(v)), v)));
+                fresh = nullptr;
+            }
         }
-        map_pte(fresh, fresh);
-        phys.pass(fresh, holder::hand_out, holder::entry);
-        phys.lru_add(fresh);
-        at.slot->set(as_watched(detail::made_writable(entry::leaf(phys.number(fresh), base_bits(v)), v)));
+        if (fresh) phys.drop(fresh, holder::hand_out);  // the walk looks again
+        phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
 
-    std::lock_guard cache(v.source->lock);  // what is mapped is cached, and below the end
-    const auto* c = v.source->find(v.page_offset(a));
-    const bool cached = c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages();
+    std::lock_guard cache(v.source->lock);
+    const bool cached = is_cached();
     word_guard lock(at.lock());
     if (!cached || at.slot->read() != was) {  // the walk looks again
         lock.release();
