@@ -163,6 +163,22 @@ FILE_PROFILES("direct reads of holes and of the end pin nothing there", "[file-i
     w.audit();
 }
 
+FILE_PROFILES("a direct read of a file that is cut meanwhile ends where the file ends", "[file-io]") {
+    file_world<TestType> w;
+    mm::file& f = w.make(mm::file_kind::ext4, 4 * 4096);
+    const vaddr a = w.map(4 * 4096);
+    REQUIRE(w.t.fault_in(a, 4, true) == 4);
+    const std::uint64_t left = GENERATE(0U, 1U, 3U);  // pages
+    hooked::once(mm::race_point::after_walk, [&] { REQUIRE(w.box.truncate(f, left * 4096) == 0); });
+    CHECK(w.t.direct_read(f, 4096, a, 2 * 4096) == (left == 3 ? 2 * 4096 : 0));
+    CHECK(f.size == left * 4096);
+    CHECK(w.t.load(a).value == (left == 3 ? 2 : 0));
+    CHECK(w.on_disk(f, 4096) == (left == 3 ? 2 : -1));
+    REQUIRE(w.box.truncate(f, 4 * 4096) == 0);
+    CHECK(w.box.pread(f, 4096) == (left == 3 ? 2 : 0));
+    w.audit();
+}
+
 FILE_PROFILES("a direct read sees what is dirty in the cache; a direct write throws the cache out, pinned or not", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(3);

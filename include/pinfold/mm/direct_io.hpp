@@ -62,7 +62,10 @@ public:
             if (n == 0) return -err::efault;  // whatever came before it
             done += n;
         }
-        if (what_ == io::read) return static_cast<long>(std::min(len_, size() - offset_));
+        if (what_ == io::read) {  // it holds nobody off: the file may have become shorter
+            const std::uint64_t end = size();
+            return offset_ < end ? static_cast<long>(std::min(len_, end - offset_)) : 0;
+        }
         {
             std::lock_guard cache(f_.lock);
             f_.size = std::max(f_.size, offset_ + len_);
@@ -107,15 +110,19 @@ private:
         unpin_array<P>(phys_, held, false);
         return n;
     }
-    /// The device at work.
+    /// The device at work. What a read no longer finds, for the file was cut meanwhile, is zeros.
     void move(std::span<frame<P>* const> pages, std::uint64_t begin, std::uint64_t offset, std::uint64_t n) {
         std::lock_guard cache(f_.lock);
         for (std::uint64_t i = 0; i < n; ++i) {
             frame<P>* page = pages[(begin + i) >> page_shift];
             const std::uint64_t at = (begin + i) & ~page_mask;
-            unsigned char& byte = f_.blocks[(offset + i) >> page_shift][(offset + i) & ~page_mask];
-            if (what_ == io::read) phys_.data.store(*page, phys_.number(page), at, byte);
-            else byte = phys_.data.load(phys_.number(page), at);
+            const std::uint64_t block = (offset + i) >> page_shift, in_block = (offset + i) & ~page_mask;
+            if (what_ == io::read) {
+                const auto it = f_.blocks.find(block);
+                phys_.data.store(*page, phys_.number(page), at, it == f_.blocks.end() ? 0 : it->second[in_block]);
+            } else {
+                f_.blocks[block][in_block] = phys_.data.load(phys_.number(page), at);
+            }
         }
     }
     /// A page of the range is dirty again: the write is an ordinary one, followed by writeback.
