@@ -332,4 +332,21 @@ TEST_CASE("a huge folio of a file mapped by ptes gets its pmd without being copi
     w.audit();
 }
 
+TEST_CASE("a huge folio of a file that is on its way is not mapped behind the back of who moves it", "[collapse]") {
+    blocks<new_mm> w;
+    mm::file& f = w.filled_file(mm::file_kind::tmpfs_huge);
+    const vaddr a = w.map_file(f);
+    w.put_byte(w.t, a + one, 200);
+    REQUIRE(w.is_huge(a));
+    auto* const before = w.page_at(a);
+    int answer = 0;
+    hooked::once(mm::race_point::unmapped, [&] { answer = w.collapse(a); });
+    CHECK(mm::migrate_page(w.t.mm(), a, {}).error == 0);
+    CHECK(answer == -err::eagain);
+    CHECK(w.is_huge(a));
+    CHECK(w.page_at(a) != before);
+    CHECK(w.byte(w.t, a + one) == 200);
+    w.audit();
+}
+
 }  // namespace

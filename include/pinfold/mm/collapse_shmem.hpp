@@ -150,6 +150,7 @@ private:
             head = phys_.at(c->second.first);
             const entry e = at.slot->read();
             if (e.is_leaf()) return collapse_outcome::is_huge;
+            if (!e.is_none() && !e.is_table()) return collapse_outcome::is_held;  // on its way, and will be put back here
             page* table = e.is_table() ? phys_.at(e.number()) : nullptr;
             if (table && !clear_ptes(table, head, gone)) return collapse_outcome::unfit;
             word_guard lock(at.lock());
