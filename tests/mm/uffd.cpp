@@ -227,6 +227,27 @@ BOTH_PROFILES("a huge folio of a file is protected by its pages", "[uffd]") {
     w.audit();
 }
 
+BOTH_PROFILES("a huge folio of a file that is on its way is protected by its places", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);
+    const vaddr a = w.map(2_MiB, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2_MiB, wp) == 0);
+    int answer = -1;
+    hooked::once(mm::race_point::unmapped, [&] { answer = u.write_protect(a, 2 * 4096, true); });
+    CHECK(mm::migrate_page(w.t.mm(), a, {}).error == 0);
+    CHECK(answer == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::marker);
+    CHECK(w.t.inspect(a + 2 * 4096).map == mm::entry_kind::none);
+    w.audit();
+    CHECK(w.t.load(a).value == 1);
+    CHECK(w.letters(a) == "YU");
+    CHECK(w.refs(a) == 513);
+    w.audit();
+}
+
 BOTH_PROFILES("watching for less than is watched already changes nothing", "[uffd]") {
     watched<TestType> w(missing | wp);
     REQUIRE(w.u.watch(w.a, 4 * 4096, missing) == 0);

@@ -175,7 +175,9 @@ private:
         for (vaddr a = from; a < to; a += page_size) {
             if (const auto huge = mm_.tables.find(a, level::pte); huge.at == level::pmd) {
                 word_guard lock(huge.lock());
-                if (is_huge(huge.slot->read())) drop_file_pmd(mm_, huge, lock);
+                const entry e = huge.slot->read();
+                if (e.is_leaf()) drop_file_pmd(mm_, huge, lock);
+                else if (is_huge(e)) (void)huge.slot->take();  // on its way: who moves it has what it counted
             }
             const auto at = mm_.tables.reach(a, level::pte);
             if (!at.slot || !at.reached(level::pte)) continue;
