@@ -144,6 +144,27 @@ BOTH_PROFILES("a partly mapped folio that goes leaves no trace", "[thp-split]") 
     w.audit();
 }
 
+/// The mark is what a folio that is freed goes by: without it, nothing would keep the frame from its next user while the
+/// queue still asks for a reference of it.
+BOTH_PROFILES("a folio is marked as queued until the queue knows whether it is held", "[thp-split]") {
+    huge_family<TestType> w;
+    const vaddr a = w.filled();
+    auto& queue = w.box.phys().partly_mapped;
+    REQUIRE(w.t.madvise(a, 100 * one, mm::advice::dontneed) == 0);
+    const bool held = GENERATE(true, false);
+    frame<TestType>* asked = nullptr;
+    frame<TestType>* const taken = queue.take([&](frame<TestType>* head) {
+        CHECK(head->is(mm::pg::split_queued));
+        asked = head;
+        return held;
+    });
+    REQUIRE(asked != nullptr);
+    CHECK(taken == (held ? asked : nullptr));
+    CHECK(!asked->is(mm::pg::split_queued));
+    CHECK(queue.size() == 0);
+    w.audit();
+}
+
 BOTH_PROFILES("one page copied out of a huge page makes it partly mapped", "[thp-split]") {
     huge_family<TestType> w;
     const vaddr a = w.filled();

@@ -33,8 +33,9 @@ public:
         while (!heads_.empty()) {
             frame<P>* head = *heads_.begin();
             heads_.erase(heads_.begin());
-            head->clear(pg::split_queued);
-            if (hold(head)) return head;  // else it is being freed, and waits for this lock to be forgotten
+            const bool held = hold(head);     // else it is being freed: marked until now, it waits for this lock to be
+            head->clear(pg::split_queued);    // forgotten, and the frame is nobody else's meanwhile
+            if (held) return head;
         }
         return nullptr;
     }
