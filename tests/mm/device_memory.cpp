@@ -213,6 +213,30 @@ BOTH_PROFILES("a failed page of a file leaves the cache", "[memory-failure]") {
     w.audit();
 }
 
+BOTH_PROFILES("a page of a file that has failed is not mapped again before it leaves the cache", "[memory-failure]") {
+    device_world<TestType> w;
+    mm::file& f = w.box.create_file(GENERATE(mm::file_kind::memfd, mm::file_kind::ext4), 2 * 4096, mm::fill::pattern);
+    const vaddr a = w.map_file(f);
+    auto& other = w.box.spawn();
+    const bool write = GENERATE(false, true), shared = GENERATE(false, true);
+    const vaddr b = *other.mmap(2 * 4096, {.shared = shared, .source = &f});
+    CHECK(w.t.load(a).value == 1);
+    const mm::pfn n = w.phys().number(w.page_at(a));
+    auto answer = fault_result::ok;
+    hooked::once(mm::race_point::unmapped, [&] {
+        answer = other.touch(b, write);
+        REQUIRE(other.touch(b + 4096, false) == fault_result::ok);  // nor as a neighbour
+    });
+    CHECK(mm::memory_failure(w.phys(), n).fate == mm::failure_fate::contained);
+    CHECK(answer == fault_result::hwpoison);
+    CHECK(other.inspect(b).map == mm::entry_kind::none);
+    w.audit();
+    CHECK(other.touch(b, write) == fault_result::ok);
+    CHECK(w.phys().number(other.inspect(b).page.page) != n);
+    CHECK(w.t.load(a).fault == fault_result::hwpoison);
+    w.audit();
+}
+
 ALL_DEVICE_RULES("failed device memory: DAX pages are unmapped, private and peer memory is its driver's business",
                  "[memory-failure]") {
     device_world<TestType> w;

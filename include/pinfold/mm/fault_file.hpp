@@ -36,7 +36,7 @@ void fault_around(space<P>& mm, vma& v, vaddr a, const typename space<P>::place&
         if (!c) continue;
         frame<P>* head = phys.at(c->second.first);
         frame<P>* page = phys.nth(head, index - c->first);
-        if (head->is(pg::readahead) || !head->is(pg::uptodate)) continue;
+        if (head->is(pg::readahead) || !head->is(pg::uptodate) || page->is(pg::hwpoison)) continue;
         phys.hold(head, holder::entry);
         map_pte(page, head);
         mlock_mapped(v, head);
@@ -131,11 +131,16 @@ template <class P>
     if (!page) return why;
     frame<P>* head = phys.head(page);
     P::races::at(race_point::page_found);
-    // What is mapped, or copied, is cached, and below the end: whoever takes it out of there has looked for mappings
-    // before. Requires: the file's lock.
-    const auto is_cached = [&] {
+    // What is mapped, or copied, is cached, below the end, and has not failed: whoever takes it out of there has looked
+    // for mappings before. Requires: the file's lock.
+    const auto is_sound = [&] {
         const auto* c = v.source->find(v.page_offset(a));
-        return c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages();
+        return c && c->second.first == phys.number(head) && v.page_offset(a) < v.source->pages() && !page->is(pg::hwpoison);
+    };
+    const auto not_mapped = [&] {  // the walk looks again, unless the page has failed
+        const bool failed = page->is(pg::hwpoison);
+        phys.drop(head, holder::temporary);
+        return failed ? fault_result::hwpoison : fault_result::ok;
     };
 
     if (write && !v.has(vm::shared)) {  // private: the file's page stays as it is
@@ -149,7 +154,7 @@ template <class P>
         {
             std::lock_guard cache(v.source->lock);  // the end of a file takes the copies behind it, too
             word_guard lock(at.lock());
-            if (is_cached() && at.slot->read() == was) {
+            if (is_sound() && at.slot->read() == was) {
                 map_pte(fresh, fresh);
                 phys.pass(fresh, holder::hand_out, holder::entry);
                 phys.lru_add(fresh);
@@ -157,18 +162,20 @@ template <class P>
                 fresh = nullptr;
             }
         }
-        if (fresh) phys.drop(fresh, holder::hand_out);  // the walk looks again
+        if (fresh) {
+            phys.drop(fresh, holder::hand_out);
+            return not_mapped();
+        }
         phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
 
     std::lock_guard cache(v.source->lock);
-    const bool cached = is_cached();
+    const bool sound = is_sound();
     word_guard lock(at.lock());
-    if (!cached || at.slot->read() != was) {  // the walk looks again
+    if (!sound || at.slot->read() != was) {
         lock.release();
-        phys.drop(head, holder::temporary);
-        return fault_result::ok;
+        return not_mapped();
     }
     if (write) page_mkwrite(phys, v, head);
     const entry plain = entry::leaf(phys.number(page), file_read_bits(v));

@@ -104,6 +104,7 @@ template <class P>
     {
         const page_lock_guard lock(head);
         detail::unmap_failed(phys, head, report);
+        P::races::at(race_point::unmapped);  // faults that find it in the cache meanwhile see that it has failed
         head->clear(pg::lru);
         file* f = head->is_anon() ? nullptr : head->template owner_as<file>();
         report.data_lost = head->is_anon() || head->is(pg::dirty);
