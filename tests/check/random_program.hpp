@@ -38,6 +38,25 @@ inline std::vector<thread> make(unsigned seed, int threads, int length, bool sma
     return all;
 }
 
+/// As above, and the first thread waits, by pause() or asleep; the others store and wake. The last two steps of each of them
+/// end the wait, as a rule: what then still waits does so in every way of exploring.
+inline std::vector<thread> make_waiting(unsigned seed, int threads, int length, bool small) {
+    std::vector<thread> all = make(seed, threads, length, small);
+    std::mt19937 random(seed);
+    const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+    const int slept_on = below(2), kind = 6 + below(3);
+    thread& waits = all.front();
+    waits[static_cast<std::size_t>(below(length))] = {kind, kind == 8 ? slept_on : below(2), below(2) ? order::acquire : order::relaxed, 0};
+    for (std::size_t t = 1; t < all.size(); ++t) {
+        const int where = kind == 8 ? slept_on : below(2), often = below(3);
+        if (kind == 8 && often == 0) all[t].insert(all[t].begin(), {9, where, order::relaxed, 0});
+        all[t].push_back({1, where, below(2) ? order::release : order::relaxed, 90 + static_cast<int>(t)});
+        if (kind == 8) all[t].push_back({9, where, order::relaxed, 0});
+        if (often == 1) all[t].push_back({below(2), below(2), order::relaxed, 80 + static_cast<int>(t)});
+    }
+    return all;
+}
+
 struct state {
     check::atomic<int> word[2] = {check::atomic<int>{0}, check::atomic<int>{0}};
     std::string seen[4];
@@ -63,6 +82,23 @@ inline std::set<std::string> endings(const std::vector<thread>& program, bool re
                             note(w.compare_exchange(expected, x.value ^ 1, x.how, order::relaxed, false));
                             note(expected);
                             break;
+                        case 6: {
+                            auto& other = s.word[1 - x.where];
+                            while (w.load(x.how) == 0 && other.load(x.how) == 0) check::pause();
+                            note(other.load(order::relaxed)), note(w.load(order::relaxed));
+                            break;
+                        }
+                        case 7: {
+                            int one = 0, two = 0;
+                            check::await([&] {
+                                one = w.load(x.how), two = s.word[1 - x.where].load(x.how);
+                                return one != 0 || two != 0;
+                            });
+                            note(one), note(two);
+                            break;
+                        }
+                        case 8: w.park_while(0), note(w.load(order::relaxed)); break;
+                        case 9: w.wake(); break;
                         default: note(w.load(order::relaxed)); break;
                     }
                 }

@@ -146,6 +146,7 @@ private:
         threads_ = 0, me_ = main_thread, depth_ = 0, spurious_ = 0;
         finished_ = 0;
         for (auto& r : reads_) r.clear();
+        retries_ = 0;
         status_ = status::running;
         phase_ = phase::setting_up;
     }
@@ -252,10 +253,10 @@ private:
     [[nodiscard]] bool has_finished(unsigned t) const noexcept { return (finished_ >> t & 1u) != 0; }
     [[nodiscard]] bool possible(unsigned t) {
         const operation& op = pending_[t];
-        if (op.what == act::woken) return memory_.at(op.where).wakes > static_cast<std::uint32_t>(op.value);
-        if (op.what != act::resume || reads_[t].empty()) return true;
-        for (const auto& [where, index] : reads_[t])
-            if (memory_.at(where).newest() > index) return true;
+        if (op.what == act::woken) return memory_.at(op.where).wakes.size() > static_cast<std::size_t>(op.value);
+        if (op.what != act::resume || waits_for_nothing(t)) return true;
+        for (const look& l : reads_[t])
+            if (memory_.at(l.where).newest() > l.index) return true;
         return false;
     }
 
@@ -276,35 +277,33 @@ private:
     effect take_step(unsigned self) {
         const operation op = pending_[self];
         if (op.has_location()) guard(op.where);
-        memory_.outcomes(self, op, follow_ ? 0 : search_.from(self), follow_ || search_.everything(),
-                         spurious_ < bounds_.spurious || follow_, ways_);
+        outcomes(self, op, follow_ ? 0 : search_.from(self), follow_ || search_.everything(),
+                 spurious_ < bounds_.spurious || follow_);
         if (ways_.empty()) {
             // All it can still read was covered elsewhere, but it could have done more before the last stores: it runs
             // once, so that the search sees those stores could have come after it.
-            memory_.outcomes(self, op, 0, false, false, ways_);
+            outcomes(self, op, 0, false, false);
             ways_.resize(1);
         }
         const outcome_choice way = follow_ ? followed_way(op) : search_.pick(ways_);
         if (way.spurious) ++spurious_;
         const std::uint32_t newest = op.has_location() ? memory_.at(op.where).newest() : 0;
-        taken_.push_back({self, newest - way.index, way.spurious});
-        causes_.clear();
-        if (op.what == act::resume) resume(self);
-        if (op.what == act::woken) causes_.push_back(memory_.at(op.where).last_wake);
+        taken_.push_back({self, age(op, way), way.spurious});
+        causes_.clear(), watched_.clear();
+        if (op.what == act::resume) resume(self, way);
+        // The first wake after it looked was enough: the later ones might as well come after it.
+        if (op.what == act::woken) causes_.push_back(memory_.at(op.where).wakes[static_cast<std::size_t>(op.value)]);
         effect e = memory_.perform(self, op, way, static_cast<int>(depth_));
-        if (op.what == act::park) e.after = memory_.at(op.where).wakes;
-        if (op.what == act::wake) {
-            ++memory_.at(op.where).wakes;
-            memory_.at(op.where).last_wake = static_cast<int>(depth_);
-        }
-        if (!e.wrote && (op.what == act::load || op.what == act::swap_if)) reads_[self].emplace_back(op.where, way.index);
+        if (op.what == act::park) e.after = static_cast<std::int64_t>(memory_.at(op.where).wakes.size());
+        if (op.what == act::wake) memory_.at(op.where).wakes.push_back(static_cast<int>(depth_));
+        if (!e.wrote && (op.what == act::load || op.what == act::swap_if)) looked(self, op, way);
         memory_.tick(self);
         if (watch_) note(describe(op, e, way, newest));
         ++depth_, ++steps_;
         if (follow_ == nullptr) {
-            search_.record(op, e, memory_, causes_);
+            search_.record(op, e, memory_, causes_, watched_);
             search_.fall_asleep(pending_, [this](unsigned t, std::uint32_t from) {
-                memory_.outcomes(t, pending_[t], from, false, false, ways_);
+                outcomes(t, pending_[t], from, false, false);
                 return !ways_.empty();
             });
         }
@@ -314,22 +313,76 @@ private:
     outcome_choice followed_way(const operation& op) {
         if (depth_ >= follow_->size()) return ways_.front();
         const scheduled_step& s = (*follow_)[depth_];
-        const std::uint32_t newest = op.has_location() ? memory_.at(op.where).newest() : 0;
         for (const outcome_choice& way : ways_)
-            if (newest - way.index == s.age && way.spurious == s.spurious) return way;
+            if (age(op, way) == s.age && way.spurious == s.spurious) return way;
         fail(fault::bad_schedule, [&] { return "step " + std::to_string(depth_ + 1) + ": no such value to read"; });
         return ways_.front();
     }
 
-    /// What was read last has changed since: the next read sees at least the next value.
-    void resume(unsigned t) {
-        for (const auto& [where, index] : reads_[t]) {
-            memory::location& l = memory_.at(where);
-            if (l.newest() <= index) continue;
-            memory_.of(t).now.raise(where, index + 1);
-            causes_.push_back(l.messages[index + 1].event);
+    /// Returns: the number behind the thread's letter in a schedule.
+    [[nodiscard]] std::uint32_t age(const operation& op, outcome_choice way) {
+        return op.has_location() ? memory_.at(op.where).newest() - way.index : way.index;
+    }
+
+    // ---- waiting ------------------------------------------------------------------------------------------
+    // Whoever waits reads the same again and again until one of the reads finds something newer. So pause() ends by the
+    // change of one location, any of those that have changed, and the others may still be read as they were: to go on
+    // means to depend on one store, not on all that happen to have been executed.
+
+    /// A read since the last pause().
+    struct look {
+        std::uint32_t where, index;
+    };
+    void looked(unsigned t, const operation& op, outcome_choice way) {
+        if (way.spurious) retries_ |= 1u << t;  // what it waits for is there already
+        for (const look& l : reads_[t])
+            if (l.where == op.where) return;  // what the first read found is the oldest
+        reads_[t].push_back({op.where, way.index});
+    }
+    [[nodiscard]] bool waits_for_nothing(unsigned t) const noexcept {
+        return reads_[t].empty() || (retries_ >> t & 1u) != 0;
+    }
+    /// Whether the thread has learnt since that what it read is old: it goes on whatever the others do.
+    [[nodiscard]] bool knows_better(unsigned t, const look& l) { return memory_.of(t).now.oldest(l.where) > l.index; }
+
+    /// Effects: ways_ are the ways in which the operation may come out. from, all, may_fail: as in memory::outcomes;
+    /// from of a resume: one more than the step of the first store it may go on by.
+    void outcomes(unsigned t, const operation& op, std::uint32_t from, bool all, bool may_fail) {
+        if (op.what != act::resume) return memory_.outcomes(t, op, from, all, may_fail, ways_);
+        ways_.clear();
+        if (waits_for_nothing(t)) {
+            if (from == 0) ways_.push_back({});
+            return;
+        }
+        std::uint32_t changed = 0;
+        for (const look& l : reads_[t]) {
+            const memory::location& at = memory_.at(l.where);
+            if (at.newest() <= l.index) continue;
+            const outcome_choice way{changed++};
+            const bool known = !all && knows_better(t, l);
+            if (known) ways_.clear();  // this way allows what any other allows
+            if (static_cast<std::uint32_t>(at.messages[l.index + 1].event + 1) >= from) ways_.push_back(way);
+            if (known) return;
+        }
+    }
+
+    /// The next read of the location that way chooses sees at least the next value.
+    void resume(unsigned t, outcome_choice way) {
+        bool depends = !waits_for_nothing(t);
+        std::uint32_t changed = 0;
+        for (const look& l : reads_[t]) depends = depends && !knows_better(t, l);
+        for (const look& l : reads_[t]) {
+            const memory::location& at = memory_.at(l.where);
+            if (!depends) break;
+            if (at.newest() <= l.index) {
+                watched_.push_back(l.where);
+            } else if (changed++ == way.index) {
+                memory_.of(t).now.raise(l.where, l.index + 1);
+                causes_.push_back(at.messages[l.index + 1].event);
+            }
         }
         reads_[t].clear();
+        retries_ &= ~(1u << t);
     }
 
     [[nodiscard]] std::string describe(const operation& op, const effect& e, outcome_choice way,
@@ -360,9 +413,11 @@ private:
     std::array<task, max_threads> bodies_;
     std::vector<task> ended_;
     std::array<operation, max_threads> pending_{};
-    std::array<std::vector<std::pair<std::uint32_t, std::uint32_t>>, max_threads> reads_;
+    std::array<std::vector<look>, max_threads> reads_;
+    std::uint32_t retries_ = 0;  ///< threads of which a compare-exchange failed for no reason since the last pause()
     std::vector<outcome_choice> ways_;
     std::vector<int> causes_;
+    std::vector<std::uint32_t> watched_;
     schedule taken_;
 
     std::uint64_t stamp_ = 0;

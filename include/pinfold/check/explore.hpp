@@ -66,7 +66,8 @@ inline void that(bool holds, const char* what) {
 }
 
 /// Waiting: nothing this thread has read since the last pause() satisfied it, so it need not run until some of that
-/// changes. Put it into every loop that waits. A program in which all wait is a deadlock.
+/// changes: then the next read of it, or of another place that has changed, is newer than the last. Put it into every loop
+/// that waits, and where nothing happens besides looking. A program in which all wait is a deadlock.
 inline void pause() {
     if (detail::engine* const e = detail::exploring()) e->pause();
 }

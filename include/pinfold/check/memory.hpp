@@ -36,8 +36,8 @@ public:
         bool gone = false;
         unsigned gone_by = 0;
         vector_clock used;  ///< last access of each thread
-        int last_contender = -1, last_wake = -1;
-        std::uint32_t wakes = 0;
+        int last_contender = -1;
+        std::vector<int> wakes;    ///< steps that woke it
         std::vector<int> readers;  ///< steps that read without writing
 
         [[nodiscard]] std::uint32_t newest() const noexcept { return static_cast<std::uint32_t>(count - 1); }
@@ -80,8 +80,8 @@ public:
         l.count = 0;
         l.born_by = by, l.born_at = old ? 0 : step_of(by);
         l.gone = false, l.used = {};
-        l.last_contender = l.last_wake = -1, l.wakes = 0;
-        l.readers.clear();
+        l.last_contender = -1;
+        l.wakes.clear(), l.readers.clear();
         message& first = next(l);
         first.value = value;
         return static_cast<std::uint32_t>(locations_++);

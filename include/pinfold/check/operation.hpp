@@ -22,7 +22,7 @@ enum class act : unsigned char {
     add,      ///< any read-modify-write that always writes
     swap_if,  ///< compare-exchange
     fence,
-    resume,   ///< after pause(): possible when something newer than what was read exists
+    resume,   ///< after pause(): possible when something newer than what was read exists, and goes on by one such store
     park,     ///< look at the newest value, and sleep if it is `expected`
     woken,    ///< after park slept: possible when somebody woke the location
     wake,
@@ -50,6 +50,7 @@ struct operation {
 };
 
 /// One way for an operation to come out: which store it reads, and whether a compare-exchange gave up.
+/// index: of the store; of resume: which of the changed locations, in the order they were read, it goes on by.
 struct outcome_choice {
     std::uint32_t index = 0;
     bool fails = false;

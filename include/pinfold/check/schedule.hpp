@@ -11,7 +11,8 @@
 namespace pinfold::check {
 
 /// One letter per step: `a` is the first thread of the program. A number after it: the load, or failing
-/// compare-exchange, reads the value that many stores ago; `~`: a weak compare-exchange fails for no reason.
+/// compare-exchange, reads the value that many stores ago, or pause() ends by the change of another location than the
+/// first; `~`: a weak compare-exchange fails for no reason.
 /// "aab2b~" is: a, a, b reading the value before the one before the newest, b failing.
 struct scheduled_step {
     unsigned thread = 0;

@@ -9,6 +9,7 @@
 //   a load that reads an old store commutes with later stores. So a load after a store is never moved before it: the
 //   old values are outcomes of the load where it stands. A store after a load is moved before it, and there the load
 //   has to read that store or a later one (`from`): the rest was covered where it stood first.
+//   The end of a pause() is a load of all it waits for: it may go on by any of the stores that came before it.
 #pragma once
 
 #include <algorithm>
@@ -77,11 +78,14 @@ public:
     [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
     [[nodiscard]] const step& at(std::size_t depth) const noexcept { return steps_[depth]; }
 
-    /// Effects: the step is done. causes: the steps that made it possible (resume, woken).
-    void record(const operation& op, const effect& done, memory& m, const std::vector<int>& causes) {
+    /// Effects: the step is done. causes: the steps that made it possible (resume, woken). watched: locations of which a
+    /// store before it would have been another way to go on (resume).
+    void record(const operation& op, const effect& done, memory& m, const std::vector<int>& causes,
+                const std::vector<std::uint32_t>& watched) {
         step& s = steps_[depth_];
         s.op = op, s.done = done;
         order_step(s, m, causes);
+        for (const std::uint32_t where : watched) m.at(where).readers.push_back(static_cast<int>(depth_));
         last_[s.thread] = static_cast<int>(depth_);
         ++depth_;
     }
@@ -137,7 +141,8 @@ private:
     }
 
     /// A sleeping thread was covered as it stood: does step s give it something new to do?
-    static bool wakes(const step& s, const operation& next, std::uint32_t& from) noexcept {
+    bool wakes(const step& s, const operation& next, std::uint32_t& from) const noexcept {
+        if (next.what == act::resume) return from = static_cast<std::uint32_t>(depth_), s.done.wrote;
         if (next.what == act::fence && next.success == order::seq_cst) return is_fence(s.op) || s.op.is_seq_cst_rmw();
         if (is_fence(s.op)) return next.is_seq_cst_rmw();
         if (!next.has_location() || !s.op.has_location() || next.where != s.op.where) return false;
