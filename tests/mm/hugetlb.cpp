@@ -289,6 +289,26 @@ BOTH_PROFILES("mprotect of huge pages: shared ones become writable again, privat
     w.audit();
 }
 
+BOTH_PROFILES("A huge page of a pool that moves while its access is taken away arrives without it", "[hugetlb]") {
+    huge_world<TestType> w;
+    const vaddr a = w.map_huge(1, true);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    auto& phys = w.box.phys();
+    const unsigned access = GENERATE(mm::prot::none, mm::prot::read);
+    auto* const head = w.head_at(a);
+    hooked::once(mm::race_point::unmapped, [&] { REQUIRE(w.t.mprotect(a, 2_MiB, access) == 0); });
+    REQUIRE(mm::isolate(phys, head));
+    REQUIRE(mm::migrate_folio(phys, head, {}) == 0);
+    CHECK(w.head_at(a) != head);
+    CHECK(w.t.store(a, 2) == mm::fault_result::sigsegv);
+    CHECK(w.t.inspect(a).raw.denies_access() == (access == mm::prot::none));
+    CHECK(w.pin(a, 1, foll::write) == -err::efault);
+    REQUIRE(w.t.mprotect(a, 2_MiB, mm::prot::rw) == 0);
+    CHECK(w.t.load(a).value == 1);
+    CHECK(w.letters(a) == "WDY");
+    w.audit();
+}
+
 BOTH_PROFILES("Failed memory in a huge page is taken from everybody, and the rest of the page is free again", "[hugetlb]") {
     huge_world<TestType> w(3);
     const bool shared = GENERATE(false, true);

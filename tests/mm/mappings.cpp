@@ -124,6 +124,30 @@ BOTH_PROFILES("mprotect keeps dirty and young; exclusive memory gets its write b
     w.audit();
 }
 
+BOTH_PROFILES("memory that moves while its access is taken away arrives without it", "[mappings]") {
+    world<TestType> w;
+    const bool huge = GENERATE(false, true);
+    const vaddr a = huge ? w.huge() : w.map(4096);
+    const std::uint64_t len = huge ? 2_MiB : 4096;
+    REQUIRE(w.t.store(a, 1) == fault_result::ok);
+    auto* before = w.page_at(a);
+    hooked::once(mm::race_point::unmapped, [&] { REQUIRE(w.t.mprotect(a, len, mm::prot::none) == 0); });
+    REQUIRE(mm::migrate_page(w.t.mm(), a, {}).error == 0);
+    CHECK(w.page_at(a) != before);
+    CHECK(w.t.inspect(a).raw.denies_access());
+    CHECK(w.t.load(a).fault == fault_result::sigsegv);
+    CHECK(w.pin(a, 1) == -err::efault);
+    w.audit();
+
+    before = w.page_at(a);
+    hooked::once(mm::race_point::unmapped, [&] { REQUIRE(w.t.mprotect(a, len, mm::prot::rw) == 0); });
+    REQUIRE(mm::migrate_page(w.t.mm(), a, {}).error == 0);
+    CHECK(w.page_at(a) != before);
+    CHECK(w.t.load(a).value == 1);
+    CHECK(w.t.store(a, 2) == fault_result::ok);
+    w.audit();
+}
+
 BOTH_PROFILES("mprotect of a huge page: whole keeps the pmd, part splits it", "[mappings]") {
     world<TestType> w;
     const vaddr a = w.huge();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "prot.hpp"
 #include "space.hpp"
 
 namespace pinfold::mm {
@@ -126,7 +127,7 @@ void protect_huge(space<P>& mm, const vma& v) {
     each_huge(mm, v, v.start, v.end, [&](const huge_place& at, vaddr) {
         word_guard lock(at.lock());
         entry e = at.slot->read();
-        if (!e.is_leaf()) return;
+        if (!e.is_leaf()) return at.slot->set(detail::reprotect_absent(v, e));
         e = e.as_said_by(v);
         e = v.has(vm::shared) && v.has(vm::write) && !e.has(eb::uffd_wp) ? e.with(eb::writable) : e.without(eb::writable);
         at.slot->set(e);

@@ -12,14 +12,20 @@ namespace pinfold::mm {
 
 namespace detail {
 
-/// What the counts must be if nobody but the mappings, the cache and the isolator holds the folio (spec 02 §6).
+/// References of a folio that nobody maps and nobody holds: the cache's and those of private data.
 template <class P>
-[[nodiscard]] std::int64_t expected_count(const frame<P>* head) noexcept {
+[[nodiscard]] std::int64_t unmapped_count(const frame<P>* head) noexcept {
     std::int64_t n = 0;
     if (!head->is_anon() && head->mapping.load() != 0) n += static_cast<std::int64_t>(cache_units(head));
     if (head->is(pg::swapcache)) n += static_cast<std::int64_t>(head->pages());
     if (head->is(pg::buffers)) ++n;
-    return n + folio_mapcount(head);
+    return n;
+}
+
+/// What the counts must be if nobody but the mappings, the cache and the isolator holds the folio (spec 02 §6).
+template <class P>
+[[nodiscard]] std::int64_t expected_count(const frame<P>* head) noexcept {
+    return unmapped_count(head) + folio_mapcount(head);
 }
 
 /// The bits an entry keeps on its way.
@@ -100,7 +106,8 @@ void restore_entry(physical<P>& phys, entry_slot& slot, bool whole, pfn expected
     else map_pte(page, to);
     if (e.has(eb::exclusive)) page->set(pg::exclusive);
     if (is_device(to, device_type::private_memory)) {
-        slot.set(entry::make(entry_kind::device_private, phys.number(page), e.raw & entry::bit(eb::writable)));
+        constexpr std::uint64_t kept = entry::bit(eb::writable) | entry::bit(eb::protnone) | entry::bit(eb::keyed) | entry::bit(eb::guarded);
+        slot.set(entry::make(entry_kind::device_private, phys.number(page), e.raw & kept));
         return;
     }
     const std::uint64_t bits = (e.raw & travelling_bits & ~entry::bit(eb::exclusive)) | entry::bit(eb::user);

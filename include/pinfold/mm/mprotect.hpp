@@ -28,13 +28,6 @@ template <class P>
     return e;
 }
 
-/// An entry that maps nothing now will not come back writable against the VMA; nor does it lose anything by it: the
-/// exclusive mark it carries stays.
-[[nodiscard]] inline entry reprotect_absent(const vma& v, entry e) noexcept {
-    const bool on_its_way = e.kind() == entry_kind::migration || e.kind() == entry_kind::device_private;
-    return on_its_way && !v.has(vm::write) ? e.without(eb::writable) : e;
-}
-
 }  // namespace detail
 
 /// Returns: 0 or a negative errno.
