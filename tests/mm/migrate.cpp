@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Moving pages: every unit of every count follows, and whoever holds one keeps the page where it is (spec 07 B6).
+#include <mutex>
+#include <thread>
+
 #include "box.hpp"
 
 using namespace mmt;
@@ -348,5 +351,27 @@ BOTH_PROFILES("a page of a file that is mapped again before it could move stays 
     w.audit();
     CHECK(w.box.truncate(f, 0) == 0);
     CHECK(other.inspect(b).map == mm::entry_kind::none);
+    w.audit();
+}
+
+BOTH_PROFILES("a hole punched beside a move waits until the entries are back, and takes them", "[migrate]") {
+    world<TestType> w(two_nodes());
+    auto& f = w.box.create_file(GENERATE(mm::file_kind::ext4, mm::file_kind::memfd), 2 * 4096, mm::fill::pattern);
+    const vaddr a = w.map(2 * 4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.touch(a, false) == mm::fault_result::ok);
+    REQUIRE(w.t.touch(a + 4096, false) == mm::fault_result::ok);
+    bool is_locked = false;
+    std::thread puncher;
+    hooked::once(mm::race_point::moved, [&] {
+        const std::unique_lock<std::mutex> cache(f.lock);
+        is_locked = w.box.phys().at(f.find(0)->second.first)->is(mm::pg::locked);
+        puncher = std::thread([&] { (void)w.box.fallocate(f, mm::file_change::punch, 0, 4096); });
+    });
+    CHECK(move(w, a) == 0);
+    puncher.join();
+    CHECK(is_locked);  // what the file has from now on cannot leave it yet
+    CHECK(w.t.inspect(a).map == mm::entry_kind::none);
+    CHECK(w.t.load(a).value == 0);
+    CHECK(w.t.load(a + 4096).value == 2);
     w.audit();
 }

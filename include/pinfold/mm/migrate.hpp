@@ -48,6 +48,7 @@ public:
         int error = unmap_for_migration(phys_, from_) ? 0 : -err::eagain;
         P::races::at(race_point::unmapped);
         if (error == 0) error = move();
+        P::races::at(race_point::moved);
         restore_entries(phys_, from_, from_, error == 0 ? to_ : from_);
         if (error == 0 && file_) from_->set_owner(nullptr, owner::none_or_file);
         if (error == 0 && from_->is_ksm()) from_->set_owner(nullptr, owner::ksm);  // who found it by its node looks again
@@ -61,7 +62,7 @@ private:
         if (file_) cache = std::unique_lock(file_->lock);
         if (file_ && from_->template owner_as<file>() != file_) return -err::eagain;  // truncated meanwhile
         if (folio_mapcount(from_) != 0) return -err::eagain;  // faults map cached pages under the file's lock alone
-        const std::int64_t expected = expected_count(from_) + 1;  // + the isolation
+        const std::int64_t expected = unmapped_count(from_) + 1;  // + the isolation: a mapping that begins or ends now is too many
         if (from_->count.raw() != expected) return -err::eagain;
         if (file_ && !from_->count.freeze(static_cast<std::int32_t>(expected))) return -err::eagain;
         copy();
@@ -114,7 +115,8 @@ template <class P>
 
 }  // namespace detail
 
-/// Effects: moves an isolated folio to `fresh`; what is left of the old one is freed. `fresh` (holder: hand-out) is
+/// Effects: moves an isolated folio to `fresh`, which is locked from before anybody can find it until every entry is
+/// back: who takes it out of its file waits, and unmaps it then. What is left of the old one is freed. `fresh` (holder: hand-out) is
 /// consumed. Returns: 0, -EAGAIN or -EBUSY; the folio is still isolated then.
 template <class P>
 [[nodiscard]] int move_folio(physical<P>& phys, frame<P>* head, frame<P>* fresh, migrate_mode mode) {
@@ -124,7 +126,10 @@ template <class P>
     if (may_wait || try_lock_page(head)) {
         for (unsigned spins = 0; may_wait && head->is(pg::writeback); relax(spins)) {
         }
-        if (!head->is(pg::writeback)) error = detail::mover<P>(phys, head, fresh).run();
+        if (!head->is(pg::writeback)) {
+            const page_lock_guard<P> hidden(fresh);
+            error = detail::mover<P>(phys, head, fresh).run();
+        }
         unlock_page(head);
     }
     if (error == 0) {

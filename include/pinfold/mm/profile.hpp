@@ -30,6 +30,7 @@ enum class race_point : unsigned char {
     before_fallback,    ///< RP-8: between fast result and slow path
     page_found,         ///< a fault holds a page of a file, and no lock of it
     unmapped,           ///< nothing maps a folio that is to go from its place, and its file's lock is not taken yet
+    moved,              ///< a folio is at its new place, or stays; its entries do not show it yet
     count_,
 };
 struct no_races {
