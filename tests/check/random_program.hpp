@@ -84,17 +84,21 @@ inline std::set<std::string> endings(const std::vector<thread>& program, bool re
                             break;
                         case 6: {
                             auto& other = s.word[1 - x.where];
-                            while (w.load(x.how) == 0 && other.load(x.how) == 0) check::pause();
-                            note(other.load(order::relaxed)), note(w.load(order::relaxed));
+                            bool waited = false;  // else what it sees it might have seen without
+                            while (w.load(x.how) == 0 && other.load(x.how) == 0) waited = true, check::pause();
+                            note(waited), note(other.load(order::relaxed)), note(w.load(order::relaxed));
                             break;
                         }
                         case 7: {
                             int one = 0, two = 0;
+                            bool waited = false;
                             check::await([&] {
                                 one = w.load(x.how), two = s.word[1 - x.where].load(x.how);
-                                return one != 0 || two != 0;
+                                const bool come = one != 0 || two != 0;
+                                waited = waited || !come;
+                                return come;
                             });
-                            note(one), note(two);
+                            note(waited), note(one), note(two);
                             break;
                         }
                         case 8: w.park_while(0), note(w.load(order::relaxed)); break;

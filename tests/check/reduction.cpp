@@ -71,7 +71,8 @@ TEST_CASE("who waits may go on after the first of two stores, and need not have 
         auto& w = p.make<words>("words");
         p.thread([&] { w.x.publish(1), w.y.publish(1); });
         p.thread([&] {
-            while (neither(w)) check::pause();
+            if (!neither(w)) return;
+            check::pause();
             const auto x = w.x.load_acquire(), y = w.y.load_acquire();
             check::that(x == 0 || y == 1, "the second store is seen with the first");
         });
@@ -79,7 +80,8 @@ TEST_CASE("who waits may go on after the first of two stores, and need not have 
     fails([&](program& p) {
         auto& w = p.make<words>("words");
         p.thread([&] {
-            while (neither(w)) check::pause();
+            if (!neither(w)) return;
+            check::pause();
             w.z.publish(1);
         });
         p.thread([&] {
@@ -91,7 +93,10 @@ TEST_CASE("who waits may go on after the first of two stores, and need not have 
     fails([](program& p) {  // asleep: woken by the first of two wakes
         auto& w = p.make<words>("words");
         auto& bell = p.make<check::atomic<int>>("bell", 0);
-        p.thread([&] { bell.park_while(0), w.z.publish(1); });
+        p.thread([&] {
+            bell.park_while(0);
+            w.z.publish(1);
+        });
         p.thread([&] {
             bell.store(1, check::order::release), bell.wake();
             check::that(w.z.load_acquire() == 0, "nobody has gone on yet");
