@@ -123,6 +123,46 @@ BOTH_PROFILES("compaction makes large blocks of what small pages had broken up, 
     w.audit();
 }
 
+/// A base page of which compaction is about to take a reference goes, and its frame comes back in the middle of a folio.
+BOTH_PROFILES("compaction leaves alone a frame that becomes part of a folio while it looks at it", "[placement]") {
+    using page = frame<TestType>;
+    world<TestType> w;
+    auto& phys = w.box.phys();
+    const vaddr a = w.huge();
+    page* const head = w.page_at(a);
+    REQUIRE(w.t.store(a + 7 * 4096, 1) == mm::fault_result::ok);  // pages of zeros may go when a folio is split
+    REQUIRE(mm::split_range(w.t.mm(), a, a + 2_MiB) == 1);
+    page* const small = phys.nth(head, 7);
+    REQUIRE(w.t.munmap(a, 7 * 4096) == 0);
+    REQUIRE(w.t.munmap(a + 8 * 4096, 2_MiB - 8 * 4096) == 0);
+    phys.lru_drain_all();
+    mm::zone<TestType>& z = phys.zone_of(phys.number(small));
+    unsigned before = 0;  // frames that compaction looks at first
+    REQUIRE(w.page_at(a + 7 * 4096) == small);
+    for (mm::pfn n = z.first(); n != phys.number(small);) {
+        const page* p = phys.at(n);
+        n = n + (p->is(mm::pg::buddy) ? std::uint64_t{1} << p->order() : 1);
+        before += !p->is(mm::pg::buddy) && !p->is_tail();
+    }
+    std::vector<page*> folios;
+    std::function<void()> next = [&] {
+        if (before-- != 0) return hooked::once(mm::race_point::head_resolved, next);
+        REQUIRE(w.t.munmap(a + 7 * 4096, 4096) == 0);
+        while (!small->is_tail()) {
+            folios.push_back(phys.alloc({.order = mm::pmd_order}));
+            REQUIRE(folios.back() != nullptr);
+        }
+    };
+    hooked::once(mm::race_point::head_resolved, next);
+    (void)mm::compact_zone(phys, z);
+    REQUIRE(small->is_tail());
+    for (page* f : folios) {
+        CHECK(f->count.raw() == 1);
+        phys.drop(f, mm::holder::hand_out);
+    }
+    w.audit();
+}
+
 BOTH_PROFILES("NUMA hints: the next access restores the entry and brings the page home, unless somebody holds it",
               "[placement]") {
     world<TestType> w(roomy());

@@ -29,10 +29,13 @@ compaction compact_zone(physical<P>& phys, zone<P>& z, migrate_mode mode = migra
             continue;
         }
         n = n + 1;
-        if (f->is_tail() || !physical<P>::ops::try_get(f)) continue;
-        phys.note(f, holder::temporary, 1);
-        const bool taken = !f->is(pg::large) && isolate(phys, f);
-        phys.drop(f, holder::temporary);
+        if (f->is_tail()) continue;
+        P::races::at(race_point::head_resolved);
+        if (!physical<P>::ops::try_get(f)) continue;
+        frame<P>* const head = phys.head(f);  // stable now: f may have become the tail of a folio before it was held
+        phys.note(head, holder::temporary, 1);
+        const bool taken = !head->is(pg::large) && isolate(phys, head);  // a base page: head is f
+        phys.drop(head, holder::temporary);
         if (!taken) continue;
         frame<P>* place = z.take_highest(n, top);
         if (!place) {  // the scanners have met
