@@ -45,6 +45,12 @@ public:
             if (f.is == verdict::broken || f.is == verdict::not_proved) return &f;
         return nullptr;
     }
+    /// Returns: whether a law is broken: what was not proved may still hold.
+    [[nodiscard]] bool any_broken() const noexcept {
+        for (const finding& f : findings_)
+            if (f.is == verdict::broken) return true;
+        return false;
+    }
     [[nodiscard]] bool broke(const char* name) const {
         for (const finding& f : findings_)
             if (f.is == verdict::broken && name == std::string(f.of.name)) return true;
@@ -61,7 +67,7 @@ public:
     /// Returns: one line per law, counterexamples below the broken ones.
     [[nodiscard]] std::string text() const {
         static constexpr const char* marks[] = {"kept", "BROKEN", "NOT PROVED", "-"};
-        std::string out = policy_ + (passed() ? ": keeps every law\n" : ": BREAKS a law\n");
+        std::string out = policy_ + (passed() ? ": keeps every law\n" : any_broken() ? ": BREAKS a law\n" : ": NOT PROVED\n");
         for (const finding& f : findings_) {
             std::string line = "  " + std::string(marks[static_cast<unsigned>(f.is)]);
             line.resize(line.size() < 14 ? 14 : line.size() + 1, ' ');
