@@ -45,7 +45,7 @@ private:
     }
     /// References of the isolation, the cache and private data: what may be left in the end.
     [[nodiscard]] std::int64_t own_references() const noexcept {
-        return 1 + expected_count(head_) - folio_mapcount(head_);
+        return 1 + unmapped_count(head_);
     }
 
     [[nodiscard]] bool shrink() {
