@@ -187,6 +187,18 @@ BOTH_PROFILES("one failed page of a huge page leaves the others in use", "[memor
     w.audit();
 }
 
+BOTH_PROFILES("a page that leaves its folio before it can be held fails by itself", "[memory-failure]") {
+    device_world<TestType> w;
+    const vaddr a = w.huge();
+    REQUIRE(w.t.store(a + 9 * 4096, 7) == fault_result::ok);
+    hooked::once(mm::race_point::head_resolved, [&] { REQUIRE(mm::split_range(w.t.mm(), a, a + 2_MiB) == 1); });
+    CHECK(mm::memory_failure(w.phys(), w.phys().number(w.page_at(a + 9 * 4096))).fate == mm::failure_fate::contained);
+    CHECK(w.t.inspect(a).page.order == 0);
+    CHECK(w.t.load(a).value == 1);  // what had been the head is sound
+    CHECK(w.t.load(a + 9 * 4096).fault == fault_result::hwpoison);
+    w.audit();
+}
+
 BOTH_PROFILES("failed memory somebody pins is unmapped, and quarantined at the last unpin", "[memory-failure]") {
     device_world<TestType> w;
     const vaddr a = w.map(4096);

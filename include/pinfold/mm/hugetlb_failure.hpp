@@ -31,12 +31,10 @@ void each_huge_vma(frame<P>* head, Visit visit) {
 
 }  // namespace detail
 
-/// Requires: page belongs to a hugetlb page that is not free in its pool.
+/// Requires: page belongs to a hugetlb page of which the caller has a reference (holder: temporary), which goes.
 template <class P>
 [[nodiscard]] failure_report<P> fail_huge_page(physical<P>& phys, frame<P>* page) {
     frame<P>* head = phys.head(page);
-    if (!physical<P>::ops::try_get(head)) return {failure_fate::ignored, -err::ebusy};
-    phys.note(head, holder::temporary, 1);
     page->set(pg::hwpoison);
     head->set(pg::hwpoison);
     failure_report<P> report{failure_fate::contained, 0};

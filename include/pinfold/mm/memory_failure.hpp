@@ -78,19 +78,26 @@ template <class P>
         page->set(pg::hwpoison);
         return {failure_fate::unused, 0};
     }
-    frame<P>* head = phys.head(page);
-    if (head->is(pg::hugetlb)) return fail_huge_page(phys, page);
-    if (head->is(pg::table) || head->is(pg::reserved) || !physical<P>::ops::try_get(head))
-        return {failure_fate::ignored, -err::ebusy};
+    P::races::at(race_point::head_resolved);
+    if (!physical<P>::ops::try_get(page)) return {failure_fate::ignored, -err::ebusy};
+    frame<P>* head = phys.head(page);  // stable while it is held: before, the page could change folios (DEF-14)
     phys.note(head, holder::temporary, 1);
+    if (head->is(pg::hugetlb)) return fail_huge_page(phys, page);
+    if (head->is(pg::table) || head->is(pg::reserved)) {
+        phys.drop(head, holder::temporary);
+        return {failure_fate::ignored, -err::ebusy};
+    }
     if (head->is(pg::large) && try_lock_page(head)) {  // one page of it failed: the others go on by themselves
         const bool split = split_folio(phys, head, head) == 0;
         unlock_page(head);
         if (split && page != head) {
             const bool held = static_cast<bool>(physical<P>::ops::try_get(page));
-            if (held) phys.note(page, holder::temporary, 1);
             phys.drop(head, holder::temporary);
-            if (!held) return memory_failure(phys, n);  // it was not mapped any more: free now
+            if (!held || phys.head(page) != page) {  // it was not mapped any more: free now, or with a new user
+                if (held) physical<P>::ops::put(page);
+                return memory_failure(phys, n);
+            }
+            phys.note(page, holder::temporary, 1);
             head = page;
         }
     }
