@@ -209,4 +209,28 @@ BOTH_PROFILES("a KSM page is shared by so many places only; then there is anothe
     w.audit();
 }
 
+BOTH_PROFILES("a KSM page that moves while it is looked up is found where it is now", "[ksm]") {
+    mergeable<TestType> w;
+    const vaddr a = w.region({5, 5, 6});
+    w.scan();
+    REQUIRE(w.kind(a) == mm::page_kind::ksm);
+    auto* const before = w.page_at(a);
+    w.put_byte(w.t, a + 2 * one, 5);
+    bool moved = false;
+    const auto when = GENERATE(mm::race_point::head_resolved, mm::race_point::added);
+    hooked::once(when, [&] { moved = mm::migrate_page(w.t.mm(), a, {}).error == 0; });
+    for (int i = 0; i < 20; ++i) w.scan();
+    CHECK(moved == (when == mm::race_point::head_resolved));  // else its reference was seen
+    CHECK((w.page_at(a) != before) == moved);
+    CHECK(w.page_at(a + 2 * one) == w.page_at(a));
+    CHECK(w.refs(a) == 3);
+    w.audit();
+    auto* const then = w.page_at(a);
+    CHECK(mm::migrate_page(w.t.mm(), a, {}).error == 0);  // every place of it is still known
+    CHECK(w.page_at(a) != then);
+    CHECK(w.page_at(a + one) == w.page_at(a));
+    CHECK(w.page_at(a + 2 * one) == w.page_at(a));
+    w.audit();
+}
+
 }  // namespace

@@ -186,7 +186,7 @@ private:
                 it = stable_.erase(it);
                 continue;
             }
-            if (n->places.size() < max_sharing && detail::same_contents(phys_, p, k) && stays(k, *n)) return k;
+            if (n->places.size() < max_sharing && detail::same_contents(phys_, p, k)) return k;
             phys_.drop(k, holder::temporary);
             ++it;
         }
@@ -200,11 +200,18 @@ private:
     }
     /// Returns: the node's page with a reference, or null when it is gone: the node holds none.
     [[nodiscard]] page* page_of(const ksm_node& n) {
-        page* k = phys_.at(pfn{static_cast<std::uint64_t>(n.where.load())});
+        for (;;) {
+            const std::int64_t where = n.where.load_acquire();
+            if (page* k = hold_page_of(n, phys_.at(pfn{static_cast<std::uint64_t>(where)}))) return k;
+            word64::full_fence();
+            if (n.where.load() == where) return nullptr;  // else it has only moved
+        }
+    }
+    [[nodiscard]] page* hold_page_of(const ksm_node& n, page* k) {
         if (!k->is_ksm() || k->template owner_as<ksm_node>() != &n) return nullptr;
         if (!grab_speculative(phys_, k, 1, foll::get)) return nullptr;
         phys_.pass(k, holder::get, holder::temporary);
-        if (k->is_ksm() && k->template owner_as<ksm_node>() == &n) return k;
+        if (k->is_ksm() && k->template owner_as<ksm_node>() == &n && stays(k, n)) return k;
         phys_.drop(k, holder::temporary);
         return nullptr;
     }
