@@ -128,7 +128,7 @@ public:
         e.found = found_, e.what = what_, e.threads = threads_;
         if (found_ != fault::none) e.schedule = to_string(taken_);
         e.executions = executions_, e.redundant = redundant_, e.cut = cut_, e.steps = steps_, e.longest = longest_;
-        e.bounds = bounds_;
+        e.bounds = bounds_, e.weak = weak_;
     }
     /// Returns: executions begun, also those given up.
     [[nodiscard]] std::uint64_t executions() const noexcept { return executions_ + redundant_ + cut_; }
@@ -287,6 +287,7 @@ private:
         }
         const outcome_choice way = follow_ ? followed_way(op) : search_.pick(ways_);
         if (way.spurious) ++spurious_;
+        weak_ = weak_ || op.weak;
         const std::uint32_t newest = op.has_location() ? memory_.at(op.where).newest() : 0;
         taken_.push_back({self, age(op, way), way.spurious});
         causes_.clear(), watched_.clear();
@@ -427,7 +428,7 @@ private:
     status status_ = status::running;
     fault found_ = fault::none;
     std::string what_;
-    bool exhausted_ = false;
+    bool exhausted_ = false, weak_ = false;
     std::uint64_t executions_ = 0, redundant_ = 0, cut_ = 0, steps_ = 0;
 };
 

@@ -13,7 +13,7 @@ namespace pinfold::check {
 struct limits {
     std::uint64_t executions = 5'000'000;  ///< begun, also those given up
     std::uint32_t steps = 2'000;  ///< of one execution
-    std::uint32_t spurious = 0;   ///< weak compare-exchanges that fail for no reason, per execution
+    std::uint32_t spurious = 1;   ///< weak compare-exchanges that fail for no reason, per execution
     bool reduce = true;           ///< false: every interleaving on its own, to check the reduction
 };
 
@@ -66,6 +66,7 @@ struct [[nodiscard]] exploration {
     std::uint64_t steps = 0;       ///< of all executions, repeated prefixes included
     std::uint32_t longest = 0;     ///< execution, in steps
     bool finished = false;         ///< nothing was left to explore
+    bool weak = false;             ///< there are weak compare-exchanges, which limits::spurious bounds
     limits bounds;
 
     [[nodiscard]] explicit operator bool() const noexcept { return found == fault::none; }
@@ -83,7 +84,9 @@ struct [[nodiscard]] exploration {
         }
         const std::string ran = std::to_string(executions) + " executions of " + std::to_string(threads) +
                                 " threads (" + std::to_string(steps) + " steps, the longest " +
-                                std::to_string(longest) + "; " + std::to_string(redundant) + " given up as equal to others)";
+                                std::to_string(longest) + "; " + std::to_string(redundant) + " given up as equal to others" +
+                                (weak ? "; weak compare-exchanges failed for no reason at most " +
+                                            std::to_string(bounds.spurious) + " times in each" : "") + ")";
         if (proved()) return out + "holds in all interleavings: " + ran + "\n";
         out += "no fault in " + ran + ", but NOT everything was explored:";
         if (!finished) out += " stopped at the limit of " + std::to_string(bounds.executions) + " executions;";
@@ -114,6 +117,7 @@ struct [[nodiscard]] exploration {
         number("threads", threads), number("executions", executions), number("redundant", redundant), number("cut", cut);
         number("steps", steps), number("longest", longest);
         number("limit_executions", bounds.executions), number("limit_steps", bounds.steps);
+        number("limit_spurious", bounds.spurious);
         return out + "}";
     }
 
