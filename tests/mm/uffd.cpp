@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // userfaultfd: who waits, who is refused, what is told, and what the answers do to pages that devices hold
 // (spec 10 §18, spec 07 §7).
+#include <atomic>
 #include <thread>
 
 #include "box.hpp"
@@ -209,6 +210,38 @@ BOTH_PROFILES("a write to a place that was protected while empty brings the page
         CHECK(w.letters(a) == "WDY");
         w.audit();
     }
+}
+
+BOTH_PROFILES("a mark that means nothing any more goes under the lock of its entry", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096, mm::fill::pattern);
+    const vaddr a = w.map(2 * 4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.touch(a + 4096, false) == mm::fault_result::ok);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2 * 4096, missing) == 0);
+    REQUIRE(w.t.madvise(a, 4096, mm::advice::dontneed) == 0);
+    const auto at = w.t.mm().tables.find(a, mm::level::pte);
+    REQUIRE(at.reached(mm::level::pte));
+    bool kept = false;
+    std::atomic<bool> begun{false}, loaded{false};
+    std::thread cpu;
+    {
+        mm::word_guard lock(at.lock());
+        at.slot->set(mm::entry::make(mm::entry_kind::marker, {}).with(mm::eb::uffd_wp));
+        cpu = std::thread([&] {
+            begun = true;
+            loaded = w.t.load(a).fault == mm::fault_result::ok;
+        });
+        unsigned spins = 0;
+        while (!begun) mm::relax(spins);
+        for (unsigned k = 0; k < 5000; ++k) mm::relax(spins);  // it has come to the mark, most likely
+        kept = at.slot->read().kind() == mm::entry_kind::marker;
+    }
+    cpu.join();
+    CHECK(kept);
+    CHECK(loaded);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::leaf);
+    w.audit();
 }
 
 BOTH_PROFILES("a huge folio of a file is protected by its pages", "[uffd]") {

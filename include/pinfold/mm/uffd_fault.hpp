@@ -42,7 +42,8 @@ template <class P>
     const entry marker = at.slot->read();
     if (marker.kind() != entry_kind::marker) return fault_result::ok;
     if (v.has(vm::uffd_wp)) return file_fault(mm, v, a, flags, at, marker);
-    (void)at.slot->swap(marker, {});
+    word_guard lock(at.lock());  // who has it reads the entry and then sets it (spec 07 §2)
+    if (at.slot->read() == marker) at.slot->set(entry{});
     return fault_result::ok;
 }
 
