@@ -169,6 +169,29 @@ BOTH_PROFILES("shared memory: contents enter the file, empty places remember tha
     w.audit();
 }
 
+BOTH_PROFILES("the mark of an empty place that nobody watches any more means nothing", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096);
+    mm::userfault<TestType> u(w.t.mm());
+    const vaddr left = w.map(2 * 4096, {.shared = true, .source = &f});
+    REQUIRE(u.watch(left, 2 * 4096, wp) == 0);
+    REQUIRE(u.write_protect(left, 2 * 4096, true) == 0);
+    REQUIRE(u.watch(left, 2 * 4096, missing) == 0);
+    REQUIRE(u.unwatch(left, 2 * 4096) == 0);
+    CHECK(w.t.load(left).value == 0);
+    CHECK(w.t.store(left + 4096, 1) == mm::fault_result::ok);
+
+    const vaddr from = w.map(2 * 4096, {.shared = true, .source = &f}), to = from + 64 * 4096;
+    REQUIRE(u.watch(from, 2 * 4096, wp) == 0);
+    REQUIRE(u.write_protect(from, 2 * 4096, true) == 0);
+    REQUIRE(w.t.inspect(from).map == mm::entry_kind::marker);
+    REQUIRE(w.t.mremap(from, {.old_length = 2 * 4096, .new_length = 2 * 4096, .to = to}).error == 0);
+    CHECK(w.t.inspect(to).map == mm::entry_kind::none);
+    CHECK(w.t.load(to + 4096).value == 1);
+    CHECK(w.t.store(to, 2) == mm::fault_result::ok);
+    w.audit();
+}
+
 BOTH_PROFILES("shared memory watched for writes: reads map clean entries without write access", "[uffd]") {
     world<TestType> w;
     auto& f = w.box.create_file(mm::file_kind::memfd, 4 * 4096);

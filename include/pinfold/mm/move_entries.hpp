@@ -41,7 +41,8 @@ private:
 };
 
 [[nodiscard]] inline entry moved(entry e, bool keeps_watch) noexcept {
-    return keeps_watch ? e : e.without(eb::uffd_wp);
+    if (keeps_watch) return e;
+    return e.kind() == entry_kind::marker ? entry{} : e.without(eb::uffd_wp);  // a mark of nothing is no entry
 }
 
 /// Moves a whole huge pmd with its spare table. Requires: nothing at `to`. Returns: whether it was one.

@@ -54,8 +54,9 @@ template <class P>
 /// Requires: the mmap lock for reading, no other; v holds a.
 template <class P>
 [[nodiscard]] std::optional<fault_result> watched_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
-    if (!v.watcher) return std::nullopt;
+    // Marks outlast their watcher where another was there in between: without one they mean nothing.
     if (find_leaf(mm, a).slot->read().kind() == entry_kind::marker) return detail::marker_fault(mm, v, a, flags);
+    if (!v.watcher) return std::nullopt;
     const auto event = detail::watched_event(mm, v, a, flags);
     if (!event) return std::nullopt;
     if ((flags & ff::allow_retry) == 0) return fault_result::sigbus;
