@@ -53,6 +53,9 @@ public:
         }
         return {&child, 0};
     }
+    /// Effects: the task and its address space go, and t with them; pages that are pinned live on their pins.
+    /// Requires: no other thread is in a call on t or on a userfault of it, asleep in a watched fault or not. Who has
+    /// threads that may sleep there closes the userfaults, which wakes them, and joins the threads first.
     void exit(task<P>& t) {
         std::unique_ptr<task<P>> gone;
         {
