@@ -100,7 +100,8 @@ public:
     }
 
     void discard(const region& r, u64 first, u64 pages) override {
-        if (r.backing() != backing::gate && r.backing() != backing::device)
+        const bool stays = r.backing() == backing::gate || r.backing() == backing::device || r.name.starts_with("/secretmem");
+        if (!stays)
             must(task_.madvise(first * page_size, pages * page_size, mm::advice::dontneed) == 0, r, "discarded");
     }
 
