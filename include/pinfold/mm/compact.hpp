@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "evacuate.hpp"
+#include "race_point.hpp"
 
 namespace pinfold::mm {
 

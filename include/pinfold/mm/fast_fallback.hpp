@@ -6,6 +6,7 @@
 
 #include "gup_fast.hpp"
 #include "longterm.hpp"
+#include "race_point.hpp"
 #include "stack.hpp"
 
 namespace pinfold::mm {

@@ -6,6 +6,7 @@
 
 #include "cow.hpp"
 #include "fault_anon.hpp"
+#include "race_point.hpp"
 #include "readaround.hpp"
 #include "shmem_cache.hpp"
 

@@ -6,6 +6,7 @@
 #include "foll.hpp"
 #include "physical.hpp"
 #include "profile.hpp"
+#include "race_point.hpp"
 
 namespace pinfold::mm {
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "grab.hpp"
+#include "race_point.hpp"
 #include "space.hpp"
 #include "thp.hpp"
 #include "trace.hpp"

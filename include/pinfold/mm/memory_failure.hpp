@@ -10,6 +10,7 @@
 #include "hugetlb_failure.hpp"
 #include "migrate.hpp"
 #include "page_lock.hpp"
+#include "race_point.hpp"
 #include "thp_split.hpp"
 
 namespace pinfold::mm {

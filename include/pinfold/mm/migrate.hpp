@@ -11,6 +11,7 @@
 #include "ksm_node.hpp"
 #include "migrate_entries.hpp"
 #include "page_lock.hpp"
+#include "race_point.hpp"
 
 namespace pinfold::mm {
 

@@ -11,31 +11,11 @@
 #include "frame.hpp"
 #include "ledger.hpp"
 #include "memmap.hpp"
+#include "race_point.hpp"
 #include "writeback_policy.hpp"
 #include "steps.hpp"
 
 namespace pinfold::mm {
-
-/// The points of the lockless walk at which another actor may act (spec 05 §6), and those between two locks of whoever
-/// maps a cached page or takes its mappings away.
-enum class race_point : unsigned char {
-    before_walk,        ///< RP-0
-    entry_read,         ///< RP-1: after reading E, before resolving the head
-    head_resolved,      ///< RP-2: before the speculative add
-    added,              ///< RP-3: before the head re-check
-    head_checked,       ///< RP-4: before the entry re-check
-    entry_checked,      ///< RP-5: before the slot is published
-    between_entries,    ///< RP-6
-    after_walk,         ///< RP-7: before the write_protect_seq check
-    before_fallback,    ///< RP-8: between fast result and slow path
-    page_found,         ///< a fault holds a page of a file, and no lock of it
-    unmapped,           ///< nothing maps a folio that is to go from its place, and its file's lock is not taken yet
-    moved,              ///< a folio is at its new place, or stays; its entries do not show it yet
-    count_,
-};
-struct no_races {
-    static void at(race_point) noexcept {}
-};
 
 /// FP-HUGE-ADDR, the architecture's own answer for an address. One that is enabled offers
 ///   template <class P> static frame<P>* page_at(physical<P>&, std::uint64_t address, bool write);   null: not mine
