@@ -105,8 +105,11 @@ public:
             if (op.weak && may_fail) out.push_back({newest, true, true});
         }
         for (std::uint32_t i = newest + 1; i-- > oldest;) {
-            if (swaps && l.messages[i].value == op.expected) continue;  // must succeed, which only the newest can
             if (i < from) break;
+            if (swaps && l.messages[i].value == op.expected) {  // only the newest can be swapped; any can be read in vain
+                if (i != newest && op.weak && may_fail) out.push_back({i, true, true});
+                continue;
+            }
             bool listed = false;
             for (std::uint32_t older = oldest; !all && older < i && !listed; ++older)
                 listed = is_weaker(l.messages[older], l.messages[i]);
