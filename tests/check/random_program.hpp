@@ -78,8 +78,8 @@ inline std::set<std::string> endings(const std::vector<thread>& program, bool re
                         case 1: w.store(x.value, x.how); break;
                         case 2: note(w.fetch_add(x.value, x.how)); break;
                         case 3: check::fence(x.how == order::relaxed ? order::seq_cst : x.how); break;
-                        case 4:
-                            note(w.compare_exchange(expected, x.value ^ 1, x.how, order::relaxed, false));
+                        case 4:  // a weak one, that may fail in vain, or a strong one
+                            note(w.compare_exchange(expected, x.value ^ 1, x.how, order::relaxed, x.value == 0));
                             note(expected);
                             break;
                         case 6: {
