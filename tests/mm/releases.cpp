@@ -39,10 +39,11 @@ BOTH_PROFILES("releases in any order and batching return every count to its base
         for (std::size_t i = 0; i < pins.size();) {
             const std::size_t n = std::min<std::size_t>(1 + rng() % 700, pins.size() - i);
             const std::span<frame<TestType>* const> part(pins.data() + i, n);
-            switch (rng() % 4) {
+            switch (rng() % 5) {
                 case 0: w.t.unpin_user_pages(part); break;
                 case 1: w.t.unpin_user_pages_dirty_lock(part, rng() % 2 == 0); break;
-                case 2:
+                case 2: w.t.put_user_pages_dirty_lock(part, rng() % 2 == 0); break;  // the name of 2019
+                case 3:
                     for (auto* p : part) w.t.unpin_user_page(p);
                     break;
                 default:
