@@ -14,7 +14,7 @@ parsed parse_options(int argc, char** argv, options& o) {
                                          "count was before and after, and why a call was refused");
     app.add_flag("--audit", o.audit, "check every count against its holders and every mapping count against the page "
                                      "tables after each line; status 4 if one is wrong");
-    app.add_option("--audit-every", o.audit_every, "audit each so many lines, and at the end")
+    app.add_option("--audit-every", o.audit_every, "audit, but each so many lines, and at the end")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_option("--out", o.out, "write DIR/<family>/<name>.jsonl instead of printing");
@@ -24,6 +24,7 @@ parsed parse_options(int argc, char** argv, options& o) {
     } catch (const CLI::ParseError& e) {
         return {false, app.exit(e) == 0 ? 0 : 2};
     }
+    o.audit = o.audit || app.count("--audit-every") != 0;
     return {true, 0};
 }
 
