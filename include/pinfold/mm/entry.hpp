@@ -101,4 +101,11 @@ private:
 };
 static_assert(sizeof(entry_slot) == 8);
 
+/// Effects: waits until the slot holds something else than `e`: a short time where whoever changes it holds no lock that
+/// this thread has. Requires: no page-table lock.
+inline void wait_while(const entry_slot& slot, entry e) noexcept {
+    for (unsigned spins = 0; slot.read() == e; relax(spins)) {
+    }
+}
+
 }  // namespace pinfold::mm

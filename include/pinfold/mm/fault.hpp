@@ -70,8 +70,7 @@ template <class P>
             return fault_result::ok;
         case entry_kind::swap: return swap_fault(mm, v, a, flags, at, e);
         case entry_kind::migration:  // a short time: whoever moves the page holds no lock that this thread has
-            for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
-            }
+            wait_while(*at.slot, e);
             return fault_result::ok;
         case entry_kind::device_private: return device_private_fault(mm, at, e);
         case entry_kind::hwpoison: return fault_result::hwpoison;

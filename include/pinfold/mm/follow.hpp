@@ -70,8 +70,7 @@ private:
     /// FOLL_MIGRATION (2019): whoever moves the page is waited for. Returns: whether something was. Requires: no lock.
     [[nodiscard]] bool waited_for(const place& at, entry e) const {
         if (!P::lookup_flags_2019 || !wants(foll::migration) || e.kind() != entry_kind::migration) return false;
-        for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
-        }
+        wait_while(*at.slot, e);
         return true;
     }
 
@@ -274,7 +273,6 @@ private:
 
     static constexpr lookup<P> nothing_usable{};
     static constexpr rule unsplit{"04-FP-SPLIT", "the huge page cannot be split: somebody else holds it"};
-    static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
     static constexpr rule dying_device{"03-7.dying", "the device behind the entry is being removed"};
     static constexpr rule inaccessible{"04-FP-PTE.10", "the architecture cannot make the memory accessible to a device"};
     static constexpr rule no_descriptor{"04-FP-PFN", "the entry maps memory that has no page descriptor"};

@@ -26,7 +26,7 @@ template <class P>
     const unsigned counted = wanted ? P::steps::grab_flags(path_id::fp_gate, flags) : 0;
     if (page)
         if (const int refused = grab_stable(phys, page, 1, counted))  // the kernel's own reference is the evidence
-            return fail(refused, {"01-4.2", "the count word has overflowed: no more units until some are returned"});
+            return fail(refused, overflowed);
     if (trace)
         trace->add({path_id::fp_gate, level::pte, a, 1, page ? units_of(page, 1, counted) : 0, 0, "", "", 0, 0, 0});
     return {page, 0, 0};

@@ -115,7 +115,6 @@ private:
     }
 
     static constexpr rule get_and_pin{"04-get+pin", "GET and PIN exclude each other"};
-    static constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
 
     space<P>& mm_;
     physical<P>& phys_;

@@ -119,8 +119,7 @@ template <class P>
         case entry_kind::hwpoison: return fault_result::hwpoison;
         case entry_kind::migration:  // a short time: whoever moves the page holds no lock that this thread has
             place.unlock();
-            for (unsigned spins = 0; at.slot->read() == e; relax(spins)) {
-            }
+            wait_while(*at.slot, e);
             return fault_result::ok;
         default: return fault_result::sigbus;
     }

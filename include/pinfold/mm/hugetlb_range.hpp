@@ -82,8 +82,7 @@ private:
         if (trace_) [[unlikely]] {
             const bool refused = error != 0;
             trace_->add({path_id::fp_hugetlb_range, at.at, pos.at, done, pages_ ? units_of(head, done, flags_) : 0,
-                         -error, refused ? "01-4.2" : "",
-                         refused ? "the count word has overflowed: no more units until some are returned" : "", 0,
+                         -error, refused ? overflowed.id : "", refused ? overflowed.text : "", 0,
                          refused ? phys_.head(head)->count.raw() : 0, refused ? 1 : 0});
         }
         pos.at += done << page_shift;

@@ -85,14 +85,4 @@ void drop_file_pmd(space<P>& mm, const typename space<P>::place& at, word_guard&
     mm.phys.drop(head, holder::entry);
 }
 
-/// Effects: splits the huge entry at `a`, if it is one that can be. Requires: the mmap lock.
-template <class P>
-void split_pmd_entry(space<P>& mm, vaddr a) {
-    const auto at = mm.tables.find(a, level::pmd);
-    if (!at.reached(level::pmd)) return;
-    word_guard lock(at.lock());
-    const entry e = at.slot->read();
-    if (is_huge(e) && splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
-}
-
 }  // namespace pinfold::mm

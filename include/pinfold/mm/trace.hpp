@@ -64,5 +64,6 @@ struct rule {
     const char* id;
     const char* text;
 };
+inline constexpr rule overflowed{"01-4.2", "the count word has overflowed: no more units until some are returned"};
 
 }  // namespace pinfold::mm
