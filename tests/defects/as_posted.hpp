@@ -149,23 +149,20 @@ struct stepped_memmap {
     };
 };
 
-struct as_posted_2019 : mm::foll_pin_2019 {
+template <class Profile>
+struct as_posted : Profile {
     using ledger = mm::shadow_ledger;
     using races = hooked;
     using steps = posted;
     using huge_addr = asked_architecture;
     using folio_access = guarded_memory;
     using memmap = stepped_memmap;
+};
+struct as_posted_2019 : as_posted<mm::foll_pin_2019> {
     static inline int refused_huge = err::efault;
     static inline bool pfn_refuses_in_place = true;
 };
-struct as_posted_6_12 : mm::linux_6_12 {
-    using ledger = mm::shadow_ledger;
-    using races = hooked;
-    using steps = posted;
-    using huge_addr = asked_architecture;
-    using folio_access = guarded_memory;
-    using memmap = stepped_memmap;
+struct as_posted_6_12 : as_posted<mm::linux_6_12> {
     static inline int refused_huge = err::enomem;
     static inline bool zero_page_exempt = true;
     static inline long bad_pin_result = 0;
