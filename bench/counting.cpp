@@ -1,111 +1,93 @@
 // SPDX-License-Identifier: BSL-1.0
-// What one pin and unpin of one hot page cost, against two bare locked instructions on the same word.
-#include <pinfold/pinfold.hpp>
-
+// What one pin and unpin of one hot page cost on one thread, against two bare locked instructions and the peers.
 #include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/make_shared.hpp>
+#include <boost/smart_ptr/shared_ptr.hpp>
 
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <thread>
 
-#include "paired.hpp"
+#include "pages.hpp"
 
 namespace {
 
-template <class C, class Tag>
-struct page_of : pinfold::intrusive {
-    pinfold::count<C> count;
-    struct pinfold_policy;
-};
-template <class C, class Tag>
-void freed(page_of<C, Tag>*) noexcept {
-    std::abort();
-}
-template <class C, class Tag>
-struct page_of<C, Tag>::pinfold_policy : pinfold::page_defaults<&page_of<C, Tag>::count> {
-    using release = pinfold::free_at_zero<&freed<C, Tag>>;
-};
+using namespace paired;
 
-struct linux_count : pinfold::count_defaults {
-    using liveness = pinfold::zero_is_dead;
-};
-struct exact_count : pinfold::count_defaults {
-    using pins = pinfold::exact_pins;
-};
-struct split_count : pinfold::count_defaults {
-    using word = pinfold::atomic_word<std::int64_t>;
-    using pins = pinfold::split_word_pins<>;
-};
-struct unsync_count : pinfold::count_defaults {
-    using word = pinfold::unsync_word<std::int32_t>;
-};
+template <class Page>
+Page& live() {
+    static Page page;
+    static const bool once = (page.count.init(), true);
+    (void)once;
+    return page;
+}
 
 template <class C>
-paired::candidate pin_pair(const char* name) {
-    using page = page_of<C, struct pair>;
-    static page p;
-    p.count.init();
-    return {name, [](std::uint64_t n) {
+candidate pair_of(const char* name) {
+    return {name, [](std::uint64_t n) { pin_and_unpin(live<page_of<C>>(), n); }};
+}
+
+template <class Pointer>
+candidate copy_of(const char* name, Pointer& strong) {
+    return {name, [&strong](std::uint64_t n) {
                 for (std::uint64_t i = 0; i < n; ++i) {
-                    if (!pinfold::page_ops<page>::try_pin(&p)) std::abort();
-                    paired::clobber(&p);
-                    pinfold::page_ops<page>::unpin(&p);
-                    paired::clobber(&p);
+                    const Pointer p = strong;
+                    clobber(&strong);
                 }
             }};
+}
+
+void hot_pairs(const effort& how) {
+    static std::int32_t word = 1;
+    const std::shared_ptr<int> standard = std::make_shared<int>(1);
+    const boost::shared_ptr<int> shared = boost::make_shared<int>(1);
+    std::vector<candidate> all;
+    all.push_back({"lock add; lock sub", [](std::uint64_t n) { floor_pair(word, n); }});
+    all.push_back(pair_of<pinfold::count_defaults>("pinfold"));
+    all.push_back(pair_of<zero_is_dead_count>("pinfold, zero_is_dead"));
+    all.push_back(pair_of<split_count>("pinfold, exact in a split word"));
+    all.push_back(pair_of<exact_count>("pinfold, exact in a second word"));
+    all.push_back(pair_of<unsync_count>("pinfold, unsynchronised"));
+    all.push_back({"pinfold, page_pin (RAII)", [](std::uint64_t n) {
+                       auto& page = live<page_of<>>();
+                       for (std::uint64_t i = 0; i < n; ++i) {
+                           const auto pin = pinfold::try_pin(&page);
+                           if (!pin) std::abort();
+                           clobber(&page);
+                       }
+                   }});
+    all.push_back({"2019 shape (2 RMWs)", [](std::uint64_t n) { shape_2019_pair(word, n); }});
+    all.push_back({"Linux 6 shape (3 RMWs)", [](std::uint64_t n) { shape_linux6_pair(word, n); }});
+    static const boost::intrusive_ptr<page_of<>> intrusive(&live<page_of<>>());
+    all.push_back(copy_of("boost::intrusive_ptr", intrusive));
+    all.push_back(copy_of("boost::shared_ptr", shared));
+    all.push_back(copy_of("std::shared_ptr", standard));
+    measure(all, how);
+
+    const candidate& floor = all[0];
+    const candidate& ours = all[1];
+    row("1", "pin + unpin, one hot page", {1.02, 1.005}, ratio(ours, floor));
+    row("1", "the same, as page_pin (RAII)", {1.02, 1.005}, ratio(all[6], floor));
+    row("1", "the same, zero_is_dead (load and compare-exchange)", {1.02, 1.005}, ratio(all[2], floor));
+    row("1", "the same, exact pins in a split word", {1.02, 1.005}, ratio(all[3], floor));
+    row("2", "the pair, against std::shared_ptr copied and destroyed", {0.80, 0.79, "x peer"}, ratio(ours, all[11]));
+    row("2", "the pair, against the Linux 6 shape (3 RMWs)", {0.68, 0.67, "x peer"}, ratio(ours, all[8]));
+    row("2", "the pair, against boost::intrusive_ptr", {1.02, 1.00, "x peer"}, ratio(ours, all[9]));
+    row("2", "the pair, against boost::shared_ptr", {no_goal, no_goal, "x peer"}, ratio(ours, all[10]));
+    row("2", "the pair, against the 2019 shape (load and compare-exchange)", {no_goal, no_goal, "x peer"},
+        ratio(ours, all[7]));
+    plot("peers", "One hot object: acquire and release", "threads at work", "cycles per pair and thread");
+    for (const candidate& c : all) point("peers", c.name, "one", cycles(c));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bool quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
-    static int word = 1;
-    paired::candidate floor{"floor: lock add; lock sub", [](std::uint64_t n) {
-                                for (std::uint64_t i = 0; i < n; ++i) {
-                                    __atomic_fetch_add(&word, 1024, __ATOMIC_SEQ_CST);
-                                    paired::clobber(&word);
-                                    __atomic_fetch_sub(&word, 1024, __ATOMIC_SEQ_CST);
-                                    paired::clobber(&word);
-                                }
-                            }};
-    std::vector<paired::candidate> others;
-    others.push_back(pin_pair<pinfold::count_defaults>("pinfold: overlay, sticky_dead (defaults)"));
-    others.push_back(pin_pair<linux_count>("pinfold: overlay, zero_is_dead"));
-    others.push_back(pin_pair<split_count>("pinfold: split word, exact pins"));
-    others.push_back(pin_pair<exact_count>("pinfold: exact pins in a second word"));
-    others.push_back(pin_pair<unsync_count>("pinfold: unsynchronised"));
-
-    using page = page_of<pinfold::count_defaults, struct smart>;
-    static page shared;
-    shared.count.init();
-    others.push_back({"pinfold: page_pin (RAII)", [](std::uint64_t n) {
-                          for (std::uint64_t i = 0; i < n; ++i) {
-                              const auto pin = pinfold::try_pin(&shared);
-                              if (!pin) std::abort();
-                              paired::clobber(&shared);
-                          }
-                      }});
-    others.push_back({"boost::intrusive_ptr on a pinfold page", [](std::uint64_t n) {
-                          for (std::uint64_t i = 0; i < n; ++i) {
-                              const boost::intrusive_ptr<page> p(&shared);
-                              paired::clobber(&shared);
-                          }
-                      }});
     // libstdc++'s shared_ptr counts without atomics until a second thread is alive: keep one parked.
-    static std::mutex gate;
+    std::mutex gate;
     gate.lock();
-    std::thread parked([] { const std::lock_guard<std::mutex> wait(gate); });
-    static std::shared_ptr<int> strong = std::make_shared<int>(1);
-    others.push_back({"std::shared_ptr, copy and destroy", [](std::uint64_t n) {
-                          for (std::uint64_t i = 0; i < n; ++i) {
-                              const std::shared_ptr<int> p = strong;
-                              paired::clobber(&strong);
-                          }
-                      }});
-    paired::measure(floor, others, 20000, quick ? 30 : 200);
-    std::puts("counting: one acquire and one release of one hot object, one thread");
-    paired::print(floor, others);
+    std::thread parked([&gate] { const std::lock_guard<std::mutex> wait(gate); });
+    hot_pairs(effort::of(quick(argc, argv)));
     gate.unlock();
     parked.join();
     return 0;

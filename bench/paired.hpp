@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSL-1.0
-// Paired measuring: candidates and floor run in turn in every round, and what is reported is the median over the
-// rounds of the ratio within a round. A round in which the kernel took the processor away is thrown away.
+// Paired measuring on one thread: all candidates run in turn in every round, and what is reported is the median over
+// the rounds of a ratio within a round. A round that was disturbed is thrown away.
 #pragma once
 
 #include <sys/resource.h>
 #include <time.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdio>
+#include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "report.hpp"
 
 namespace paired {
 
@@ -21,6 +23,7 @@ namespace paired {
     return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
 }
 
+/// Returns: how often the kernel took the processor away from this thread.
 [[nodiscard]] inline long switches() {
     rusage u{};
     getrusage(RUSAGE_THREAD, &u);
@@ -28,51 +31,103 @@ namespace paired {
 }
 
 /// The compiler must believe that the object behind p was read and written.
-inline void clobber(void* p) { __asm__ volatile("" : : "r"(p) : "memory"); }
+inline void clobber(const void* p) { __asm__ volatile("" : : "r"(p) : "memory"); }
 
-struct candidate {
-    std::string name;
-    std::function<void(std::uint64_t)> run;  // does so many operations
-    std::vector<double> ratios{};
-    std::vector<double> ns{};
-};
-
-[[nodiscard]] inline double quantile(std::vector<double> v, double q) {
-    if (v.empty()) return 0;
-    std::sort(v.begin(), v.end());
-    return v[static_cast<std::size_t>(q * static_cast<double>(v.size() - 1) + 0.5)];
+/// Returns: ns of one processor cycle now, from a chain of additions each of which waits for the one before.
+[[nodiscard]] inline double cycle_ns() {
+    constexpr int links = 32 * 600;
+    std::uint64_t x = 1;
+    std::uint64_t y = 3;
+    __asm__ volatile("" : "+r"(y));
+    const double start = now_ns();
+    for (int i = 0; i < links / 32; ++i) {
+#pragma GCC unroll 32
+        for (int j = 0; j < 32; ++j) {
+            x += y;
+            __asm__ volatile("" : "+r"(x));
+        }
+    }
+    return (now_ns() - start) / links;
 }
 
-/// Effects: measures `rounds` rounds of `operations` operations of the floor and of each candidate.
-inline void measure(candidate& floor, std::vector<candidate>& others, std::uint64_t operations, int rounds) {
-    floor.run(operations);
-    for (auto& c : others) c.run(operations);
-    for (int kept = 0, tried = 0; kept < rounds && tried < rounds * 20; ++tried) {
-        const long before = switches();
-        const auto timed = [operations](candidate& c) {
-            const double start = now_ns();
-            c.run(operations);
-            return (now_ns() - start) / static_cast<double>(operations);
-        };
-        const double base = timed(floor);
+/// One side of a comparison. `run(n)` does n operations and is timed; `before(n)` and `after(n)` are not: what they
+/// take or put back is not part of the figure. n is a multiple of `step`, the operations of one indivisible call.
+struct candidate {
+    std::string name;
+    std::function<void(std::uint64_t)> run;
+    std::uint64_t step = 1;
+    std::function<void(std::uint64_t)> before{};
+    std::function<void(std::uint64_t)> after{};
+
+    std::uint64_t operations = 0;      ///< of one sample; chosen by measure() where it is 0
+    std::vector<double> ns{};          ///< per operation, one value per accepted round
+    std::vector<double> cycle{};       ///< ns of a cycle in the same rounds
+};
+
+/// How long to try. A sample is longer than the noise of the clock and shorter than a time slice.
+struct effort {
+    int rounds = 200;           ///< accepted rounds at most
+    double seconds = 20;        ///< no further round is begun after this long
+    double sample_ns = 150e3;
+
+    [[nodiscard]] static effort of(bool quick) { return quick ? effort{60, 2.5, 80e3} : effort{}; }
+};
+
+[[nodiscard]] inline bool quick(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i)
+        if (std::strcmp(argv[i], "--quick") == 0) return true;
+    return false;
+}
+
+[[nodiscard]] inline double sample(const candidate& c) {
+    if (c.before) c.before(c.operations);
+    const double start = now_ns();
+    c.run(c.operations);
+    const double took = now_ns() - start;
+    if (c.after) c.after(c.operations);
+    return took;
+}
+
+/// Effects: runs rounds of all candidates and keeps the undisturbed ones: no involuntary context switch, and the
+/// clock of the core moved by less than 4 %. Ends after how.seconds with what there is.
+inline void measure(std::vector<candidate>& all, const effort& how) {
+    for (candidate& c : all) {
+        const bool given = c.operations != 0;
+        if (!given) c.operations = c.step;
+        double took = sample(c);  // warms it up as well
+        while (!given && took < how.sample_ns / 1.9) {
+            c.operations *= 2;
+            took = sample(c);
+        }
+    }
+    const double end = now_ns() + how.seconds * 1e9;
+    for (int kept = 0; kept < how.rounds && now_ns() < end;) {
+        const long undisturbed = switches();
+        const double before = cycle_ns();
         std::vector<double> took;
-        for (auto& c : others) took.push_back(timed(c));
-        if (switches() != before) continue;
+        for (const candidate& c : all) took.push_back(sample(c) / static_cast<double>(c.operations));
+        const double after = cycle_ns();
+        if (switches() != undisturbed || after > before * 1.04 || before > after * 1.04) continue;
         ++kept;
-        floor.ns.push_back(base);
-        for (std::size_t i = 0; i < others.size(); ++i) {
-            others[i].ns.push_back(took[i]);
-            others[i].ratios.push_back(took[i] / base);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            all[i].ns.push_back(took[i]);
+            all[i].cycle.push_back((before + after) / 2);
         }
     }
 }
 
-inline void print(const candidate& floor, const std::vector<candidate>& others) {
-    std::printf("  %-46s %8s %26s\n", "", "ns", "x floor: median (p10-p90)");
-    std::printf("  %-46s %8.2f %9.3f\n", floor.name.c_str(), quantile(floor.ns, 0.5), 1.0);
-    for (const auto& c : others)
-        std::printf("  %-46s %8.2f %9.3f (%.3f-%.3f)\n", c.name.c_str(), quantile(c.ns, 0.5), quantile(c.ratios, 0.5),
-                    quantile(c.ratios, 0.1), quantile(c.ratios, 0.9));
+/// Returns: how many times as long as b an operation of a took, in each accepted round.
+[[nodiscard]] inline std::vector<double> ratio(const candidate& a, const candidate& b) {
+    std::vector<double> out;
+    for (std::size_t i = 0; i < a.ns.size() && i < b.ns.size(); ++i) out.push_back(a.ns[i] / b.ns[i]);
+    return out;
+}
+
+/// Returns: cycles per operation in each accepted round.
+[[nodiscard]] inline std::vector<double> cycles(const candidate& c) {
+    std::vector<double> out;
+    for (std::size_t i = 0; i < c.ns.size(); ++i) out.push_back(c.ns[i] / c.cycle[i]);
+    return out;
 }
 
 }  // namespace paired
