@@ -110,7 +110,7 @@ private:
         auto& mm = *static_cast<space<P>*>(v.owner);
         const vaddr begin = v.address_of(start_);
         if (v.anon() || start_ < v.pgoff || !fits_huge_folio(v, begin) || (begin & (pmd_size - 1)) != 0) return;
-        std::unique_lock<std::shared_mutex> lock;
+        std::unique_lock<shared_mutex> lock;
         if (&mm != &mm_) lock = std::unique_lock(mm.mmap_lock, std::try_to_lock);
         if (&mm != &mm_ && !lock.owns_lock()) return;
         const place at = mm.tables.find(begin, level::pmd);

@@ -129,7 +129,7 @@ template <class P>
 /// Effects: returns when nobody holds a page of the file. Waits, the invalidate lock dropped meanwhile.
 /// Returns: 0 or -EINTR. Requires: `invalidate` is locked exclusively.
 template <class P>
-[[nodiscard]] int dax_break_layouts(physical<P>& phys, file& f, std::shared_mutex& invalidate) {
+[[nodiscard]] int dax_break_layouts(physical<P>& phys, file& f, shared_mutex& invalidate) {
     while (frame<P>* page = dax_busy_page(phys, f))
         if (!phys.page_idle.wait_interruptible(invalidate, [page] { return is_dax_wait_over(page); })) return -err::eintr;
     return 0;

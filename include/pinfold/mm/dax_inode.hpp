@@ -63,7 +63,7 @@ private:
         return first_ + i;
     }
     pfn first_;
-    std::mutex lock_;
+    mutex lock_;
     std::vector<std::uint16_t> users_;
 };
 
@@ -119,7 +119,7 @@ public:
     std::map<std::uint64_t, dax_block> blocks;    ///< by page offset; absent: a hole
     std::map<std::uint64_t, dax_entry> entries;   ///< by first page offset
     bool metadata_dirty = false;                  ///< blocks were allocated since the last sync (MAP_SYNC)
-    std::shared_mutex invalidate;                 ///< shared: faults; exclusive: who takes pages away from the file
+    shared_mutex invalidate;                 ///< shared: faults; exclusive: who takes pages away from the file
     sleeping_mutex io;                            ///< reads, writes and changes of size; held while truncation waits
 
 private:

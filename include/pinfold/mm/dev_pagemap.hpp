@@ -124,8 +124,8 @@ private:
     [[nodiscard]] dev_pagemap<P>* first() const noexcept {
         return reinterpret_cast<dev_pagemap<P>*>(first_.load_acquire());
     }
-    atomic_word<std::intptr_t> first_;
-    std::mutex lock_;
+    pointer_word first_;
+    mutex lock_;
     std::list<std::unique_ptr<dev_pagemap<P>>> all_;
 };
 

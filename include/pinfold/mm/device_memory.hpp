@@ -220,7 +220,7 @@ template <class P>
     }
     const int error = pagemap_of(page)->calls.migrate_to_ram(page);
     phys.drop(page, holder::temporary);
-    if (error == -err::eagain) sched_yield();  // another thread brings it back just now
+    if (error == -err::eagain) threading::yield();  // another thread brings it back just now
     return error == 0 || error == -err::eagain ? fault_result::ok
            : error == -err::enomem             ? fault_result::oom
                                                : fault_result::sigbus;

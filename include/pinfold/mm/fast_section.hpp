@@ -48,10 +48,7 @@ public:
     unsigned number = 0;
     unsigned depth = 0;
 };
-[[nodiscard]] inline thread_slot& this_thread() noexcept {
-    thread_local thread_slot slot;
-    return slot;
-}
+[[nodiscard]] inline thread_slot& this_thread() noexcept { return threading::own<thread_slot>(); }
 
 }  // namespace detail
 
@@ -143,7 +140,7 @@ public:
     }
 
 private:
-    std::mutex lock_;
+    mutex lock_;
     std::vector<std::pair<std::int64_t, std::vector<T>>> waiting_;
 };
 

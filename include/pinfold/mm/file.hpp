@@ -100,7 +100,7 @@ public:
     bool raw = false;                                   ///< driver: its memory has no page descriptors
     bool closed = false;                                ///< unlinked, and no handle is left
     std::uint64_t size;  ///< bytes
-    std::mutex lock;
+    mutex lock;
     std::map<std::uint64_t, cached> cache;              ///< by page offset
     std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
     struct read_window {

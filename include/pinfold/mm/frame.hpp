@@ -45,6 +45,7 @@ struct frame_count_policy : pinfold::count_defaults {
         static void saturated(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
         static void underflow(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
     };
+    using word = word32;
     using pins = typename P::pins;
     using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
     using overflow = typename P::overflow;
@@ -57,7 +58,7 @@ struct alignas(64) frame {
     using pinfold_policy = frame_policy<P>;
 
     pinfold::count<frame_count_policy<P>> count;
-    alignas(8) atomic_word<std::intptr_t> link;   ///< tail: head | 1 (spec 02 §2); head of a free block: 0
+    alignas(8) pointer_word link;   ///< tail: head | 1 (spec 02 §2); head of a free block: 0
     word64 flags;                  ///< order, zone, node, machine, and the bits of pg
     word32 mapcount;               ///< entries that map this very page by a pte; a tail has its own
     word32 entire;                 ///< entries that map the whole folio; in a page table: its lock

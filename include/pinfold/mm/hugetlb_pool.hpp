@@ -280,13 +280,13 @@ public:
     }
 
     /// Held during a fault at huge page `index` of `f`: two faults never take two pages for one place.
-    [[nodiscard]] std::mutex& fault_mutex(const void* f, std::uint64_t index) noexcept {
+    [[nodiscard]] mutex& fault_mutex(const void* f, std::uint64_t index) noexcept {
         return fault_mutexes_[(reinterpret_cast<std::uintptr_t>(f) / 64 + index) % (sizeof fault_mutexes_ / sizeof *fault_mutexes_)];
     }
 
 private:
     std::vector<std::unique_ptr<pool>> pools_;
-    std::mutex fault_mutexes_[64];
+    mutex fault_mutexes_[64];
 };
 
 }  // namespace pinfold::mm

@@ -294,7 +294,7 @@ private:
     }
 
     physical<P>& phys_;
-    std::mutex lock_;  ///< one scan at a time; outside every other lock
+    mutex lock_;  ///< one scan at a time; outside every other lock
     std::unordered_map<space_base*, std::map<vaddr, item>> items_;
     std::unordered_multimap<std::uint64_t, ksm_node*> stable_;
     std::unordered_multimap<std::uint64_t, item*> unstable_;

@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    std::mutex lock_;
+    mutex lock_;
     std::vector<space_base*> all_;
 };
 

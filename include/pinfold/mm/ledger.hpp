@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "geometry.hpp"
+#include "threading.hpp"
 
 namespace pinfold::mm {
 
@@ -69,7 +70,7 @@ public:
     }
 
 private:
-    mutable std::mutex lock_;
+    mutable mutex lock_;
     std::unordered_map<std::uint64_t, holders> pages_;
 };
 

@@ -4,27 +4,16 @@
 
 #include <cstdint>
 #include <mutex>
-#include <sched.h>
 
-#include "../word/atomic_word.hpp"
+#include "threading.hpp"
 
 namespace pinfold::mm {
 
-using word32 = atomic_word<std::int32_t>;
-using word64 = atomic_word<std::int64_t>;
-
 /// Effects: waits a little, so that the other of two threads on one CPU can go on.
-inline void relax(unsigned& spins) noexcept {
-    if (++spins > 64) sched_yield();
-}
+inline void relax(unsigned& spins) noexcept { threading::relax(spins); }
 
 /// Acquires `w`, 0 = free. Synchronises: acquire on lock, release on unlock.
-inline void lock_word(word32& w) noexcept {
-    for (unsigned spins = 0;; relax(spins)) {
-        std::int32_t free = 0;
-        if (w.load() == 0 && w.swap_if_weak(free, 1)) return;
-    }
-}
+inline void lock_word(word32& w) noexcept { threading::lock(w); }
 /// Returns: whether `w` was free and is held now. Synchronises: acquire on success.
 [[nodiscard]] inline bool try_lock_word(word32& w) noexcept {
     std::int32_t free = 0;

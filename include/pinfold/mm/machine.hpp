@@ -236,7 +236,7 @@ private:
 
     physical<P> phys_;
     ksm_daemon<P> ksm_{phys_};
-    std::mutex lock_;
+    mutex lock_;
     pfn next_device_;
     std::uint64_t pmem_size_;
     std::unique_ptr<dax_filesystem<P>> pmem_;

@@ -59,7 +59,7 @@ public:
 private:
     [[nodiscard]] int move() {
         if (file_ && file_->kind == file_kind::secret) return -err::ebusy;
-        std::unique_lock<std::mutex> cache;
+        std::unique_lock<mutex> cache;
         if (file_) cache = std::unique_lock(file_->lock);
         if (file_ && from_->template owner_as<file>() != file_) return -err::eagain;  // truncated meanwhile
         if (folio_mapcount(from_) != 0) return -err::eagain;  // faults map cached pages under the file's lock alone

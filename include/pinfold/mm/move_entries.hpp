@@ -36,7 +36,7 @@ public:
     }
 
 private:
-    std::unique_lock<std::mutex> file_;
+    std::unique_lock<mutex> file_;
     std::unique_lock<spin_lock> anon_;
 };
 

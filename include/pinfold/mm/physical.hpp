@@ -360,7 +360,7 @@ private:
         return all;
     }
     static unsigned enlist(physical* self) {
-        static std::mutex lock;
+        static mutex lock;
         std::lock_guard guard(lock);
         auto& all = machines();
         for (unsigned i = 0; i < max_machines; ++i)
@@ -378,7 +378,7 @@ private:
     lru_batches<P, physical> lru_;
     page* zero_ = nullptr;
     page* huge_zero_ = nullptr;
-    std::mutex huge_zero_lock_;
+    mutex huge_zero_lock_;
 };
 
 /// How the frames of the MM use page/: see each alias. Source: spec 01 §11.

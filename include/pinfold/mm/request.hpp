@@ -2,6 +2,8 @@
 // What an allocation of frames is for, and where the frames should stand. Source: spec 07 §1, spec 06 §6.
 #pragma once
 
+#include "threading.hpp"
+
 namespace pinfold::mm {
 
 /// What an allocation is for. Movable ones may use ZONE_MOVABLE and CMA.
@@ -18,14 +20,17 @@ struct request {
 /// Never CMA memory; where the profile says so, not movable memory either.
 class pin_scope {
 public:
-    explicit pin_scope(bool on) noexcept : on_(on) { depth += on_; }
+    explicit pin_scope(bool on) noexcept : on_(on) { depth() += on_; }
     pin_scope(const pin_scope&) = delete;
     pin_scope& operator=(const pin_scope&) = delete;
-    ~pin_scope() { depth -= on_; }
-    [[nodiscard]] static bool active() noexcept { return depth != 0; }
+    ~pin_scope() { depth() -= on_; }
+    [[nodiscard]] static bool active() noexcept { return depth() != 0; }
 
 private:
-    static inline thread_local int depth = 0;
+    struct nesting {
+        int depth = 0;
+    };
+    static int& depth() noexcept { return threading::own<nesting>().depth; }
     bool on_;
 };
 

@@ -20,7 +20,7 @@ namespace pinfold::mm {
 /// What VMAs may know of their space without knowing its profile.
 class space_base {
 public:
-    std::shared_mutex mmap_lock;
+    shared_mutex mmap_lock;
     word32 has_pinned;            ///< never cleared (spec 05 §7)
     word64 write_protect_seq;     ///< odd while fork write-protects (spec 05 §6)
     word32 fatal_signal;
@@ -195,7 +195,7 @@ private:
         }
 
     private:
-        std::unique_lock<std::mutex> file_;
+        std::unique_lock<mutex> file_;
         std::unique_lock<spin_lock> family_;
     };
     static void set_bounds(vma& v, vaddr start, vaddr end, std::uint64_t pgoff) {

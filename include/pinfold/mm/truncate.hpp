@@ -19,7 +19,7 @@ namespace pinfold::mm {
 
 inline constexpr std::uint64_t all_pages = std::uint64_t{1} << (64 - page_shift);
 
-using cache_lock = std::unique_lock<std::mutex>;  ///< of a file; what takes one may drop it and take it again
+using cache_lock = std::unique_lock<mutex>;  ///< of a file; what takes one may drop it and take it again
 
 namespace detail {
 

@@ -76,7 +76,7 @@ private:
         bool woken = false;
     };
 
-    std::mutex lock_;
+    mutex lock_;
     wait_queue queue_;
     std::list<waiter> waiting_;
     bool closed_ = false;

@@ -44,7 +44,7 @@ struct vma {
     std::shared_ptr<uffd_context> watcher;      ///< the userfaultfd that is told of its faults
     std::shared_ptr<hugetlb_promise> promised;  ///< private hugetlb: what is reserved for it, if it is the owner
     word32 stolen_from;                         ///< hugetlb: a page was taken away for the owner (spec 07 B10)
-    atomic_word<std::intptr_t> anon_;  ///< anon_rmap*, once it had an anonymous page
+    pointer_word anon_;  ///< anon_rmap*, once it had an anonymous page
     vma* anon_next = nullptr;          ///< neighbours in the anon_rmap's list
     vma* anon_prev = nullptr;
     vma* file_next = nullptr;          ///< neighbours in the file's list

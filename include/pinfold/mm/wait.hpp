@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -40,38 +39,30 @@ private:
 /// The parker of threads that were given no other.
 class thread_parker final : public parker {
 public:
-    void park() override {
-        std::unique_lock lock(lock_);
-        changed_.wait(lock, [&] { return permit_; });
-        permit_ = false;
-    }
-    void unpark() noexcept override {
-        const std::lock_guard lock(lock_);
-        permit_ = true;
-        changed_.notify_one();
-    }
+    void park() override { permit_.take(); }
+    void unpark() noexcept override { permit_.give(); }
 
 private:
-    std::mutex lock_;
-    std::condition_variable changed_;
-    bool permit_ = false;
+    threading::permit permit_;
 };
 
 namespace detail {
-inline thread_local parker* own_parker = nullptr;
+struct chosen_parker {
+    parker* other = nullptr;  ///< null: the standard one
+};
 }
 [[nodiscard]] inline parker& this_parker() {
-    thread_local thread_parker standard;
-    return detail::own_parker ? *detail::own_parker : standard;
+    parker* const other = threading::own<detail::chosen_parker>().other;
+    return other ? *other : threading::own<thread_parker>();
 }
 
 /// For a scope, this thread stops as `p` says.
 class parked_by {
 public:
-    explicit parked_by(parker& p) noexcept : before_(detail::own_parker) { detail::own_parker = &p; }
+    explicit parked_by(parker& p) noexcept : before_(std::exchange(threading::own<detail::chosen_parker>().other, &p)) {}
     parked_by(const parked_by&) = delete;
     parked_by& operator=(const parked_by&) = delete;
-    ~parked_by() { detail::own_parker = before_; }
+    ~parked_by() { threading::own<detail::chosen_parker>().other = before_; }
 
 private:
     parker* before_;
@@ -131,7 +122,7 @@ private:
         parker& self;
     };
 
-    std::mutex lock_;
+    mutex lock_;
     std::vector<parker*> waiting_;
 };
 
@@ -157,7 +148,7 @@ public:
     }
 
 private:
-    std::mutex lock_;
+    mutex lock_;
     wait_queue free_;
     bool taken_ = false;
 };

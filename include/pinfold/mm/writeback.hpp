@@ -148,7 +148,7 @@ private:
 
     physical<P>& phys_;
     file& f_;
-    std::unique_lock<std::mutex> lock_;
+    std::unique_lock<mutex> lock_;
     written_back done_;
     std::uint64_t head_index_ = 0;
 };

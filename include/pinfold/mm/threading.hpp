@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the MM asks of threads, in one place: words, locks, letting others run, sleeping, and what each thread has of its
+// own. A program that explores the MM's own races has other threads, and so another answer to all of it.
+//
+// Knob: PINFOLD_MM_EXPLORED (0 or 1; default 0; the same in every file of a program). 1 takes check::threading instead:
+// every word that two threads touch is a step of the interleaving explorer (check/threading.hpp).
+#pragma once
+
+#include <cstdint>
+
+#ifndef PINFOLD_MM_EXPLORED
+#define PINFOLD_MM_EXPLORED 0
+#endif
+
+#if PINFOLD_MM_EXPLORED
+#include "../check/threading.hpp"
+#else
+#include <condition_variable>
+#include <mutex>
+#include <sched.h>
+#include <shared_mutex>
+
+#include "../word/atomic_word.hpp"
+#endif
+
+namespace pinfold::mm {
+
+#if PINFOLD_MM_EXPLORED
+using threading = check::threading;
+#else
+/// The threads of the system.
+struct threading {
+    template <class T>
+    using word = atomic_word<T>;
+    using mutex = std::mutex;
+    using shared_mutex = std::shared_mutex;
+
+    /// Effects: waits a little, so that the other of two threads on one CPU can go on.
+    static void relax(unsigned& spins) noexcept {
+        if (++spins > 64) sched_yield();
+    }
+    static void yield() noexcept { sched_yield(); }
+    /// Effects: waits until w is 0; it is 1 then. Synchronises: acquire.
+    static void lock(word<std::int32_t>& w) noexcept {
+        for (unsigned spins = 0;; relax(spins)) {
+            std::int32_t free = 0;
+            if (w.load() == 0 && w.swap_if_weak(free, 1)) return;
+        }
+    }
+    /// Returns: the T of the calling thread, made when it first asks.
+    template <class T>
+    [[nodiscard]] static T& own() noexcept {
+        thread_local T value;
+        return value;
+    }
+    /// One thread waits for it, any thread gives it; given twice before it is taken, it is one.
+    class permit {
+    public:
+        void take() {
+            std::unique_lock lock(lock_);
+            changed_.wait(lock, [&] { return given_; });
+            given_ = false;
+        }
+        void give() noexcept {
+            const std::lock_guard lock(lock_);
+            given_ = true;
+            changed_.notify_one();
+        }
+
+    private:
+        std::mutex lock_;
+        std::condition_variable changed_;
+        bool given_ = false;
+    };
+};
+#endif
+
+using mutex = threading::mutex;
+using shared_mutex = threading::shared_mutex;
+using word32 = threading::word<std::int32_t>;
+using word64 = threading::word<std::int64_t>;
+using pointer_word = threading::word<std::intptr_t>;
+
+}  // namespace pinfold::mm
