@@ -46,22 +46,24 @@ struct unsync_count : pinfold::count_defaults {
 
 /// Pins and unpins `page` n times through the library.
 template <class Page>
-void pin_and_unpin(Page& page, std::uint64_t n) {
+void pin_and_unpin(Page& one, std::uint64_t n) {
+    Page* const page = unknown(&one);
     for (std::uint64_t i = 0; i < n; ++i) {
-        if (!pinfold::page_ops<Page>::try_pin(&page)) std::abort();
-        clobber(&page);
-        pinfold::page_ops<Page>::unpin(&page);
-        clobber(&page);
+        if (!pinfold::page_ops<Page>::try_pin(page)) std::abort();
+        clobber(page);
+        pinfold::page_ops<Page>::unpin(page);
+        clobber(page);
     }
 }
 
 /// The same as bare instructions: the least that anything can take that keeps its count in the page.
-inline void floor_pair(std::int32_t& word, std::uint64_t n) {
+inline void floor_pair(std::int32_t& one, std::uint64_t n) {
+    std::int32_t* const word = unknown(&one);
     for (std::uint64_t i = 0; i < n; ++i) {
-        __atomic_fetch_add(&word, 1024, __ATOMIC_SEQ_CST);
-        clobber(&word);
-        __atomic_fetch_sub(&word, 1024, __ATOMIC_SEQ_CST);
-        clobber(&word);
+        __atomic_fetch_add(word, 1024, __ATOMIC_SEQ_CST);
+        clobber(word);
+        __atomic_fetch_sub(word, 1024, __ATOMIC_SEQ_CST);
+        clobber(word);
     }
 }
 
@@ -75,24 +77,26 @@ inline bool add_unless_dead(std::int32_t& word, std::int32_t units) {
 }
 
 /// As the patch of 2019 counts: one compare-exchange of a whole pin.
-inline void shape_2019_pair(std::int32_t& word, std::uint64_t n) {
+inline void shape_2019_pair(std::int32_t& one, std::uint64_t n) {
+    std::int32_t* const word = unknown(&one);
     for (std::uint64_t i = 0; i < n; ++i) {
-        if (!add_unless_dead(word, 1024)) std::abort();
-        clobber(&word);
-        if (__atomic_sub_fetch(&word, 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
-        clobber(&word);
+        if (!add_unless_dead(*word, 1024)) std::abort();
+        clobber(word);
+        if (__atomic_sub_fetch(word, 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
+        clobber(word);
     }
 }
 
 /// As Linux 6 counts: a reference by compare-exchange, the rest of the pin by an add, both given back by one
 /// subtraction: three locked instructions.
-inline void shape_linux6_pair(std::int32_t& word, std::uint64_t n) {
+inline void shape_linux6_pair(std::int32_t& one, std::uint64_t n) {
+    std::int32_t* const word = unknown(&one);
     for (std::uint64_t i = 0; i < n; ++i) {
-        if (!add_unless_dead(word, 1)) std::abort();
-        __atomic_fetch_add(&word, 1023, __ATOMIC_SEQ_CST);
-        clobber(&word);
-        if (__atomic_sub_fetch(&word, 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
-        clobber(&word);
+        if (!add_unless_dead(*word, 1)) std::abort();
+        __atomic_fetch_add(word, 1023, __ATOMIC_SEQ_CST);
+        clobber(word);
+        if (__atomic_sub_fetch(word, 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
+        clobber(word);
     }
 }
 

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <numeric>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +34,14 @@ namespace paired {
 
 /// The compiler must believe that the object behind p was read and written.
 inline void clobber(const void* p) { __asm__ volatile("" : : "r"(p) : "memory"); }
+
+/// Returns: p, of which the compiler knows no more than that. An address in a register is reached by shorter
+/// instructions than a fixed one, and a short loop is faster for it.
+template <class T>
+[[nodiscard]] inline T* unknown(T* p) {
+    __asm__ volatile("" : "+r"(p));
+    return p;
+}
 
 /// Returns: ns of one processor cycle now, from a chain of additions each of which waits for the one before.
 [[nodiscard]] inline double cycle_ns() {
@@ -59,18 +69,20 @@ struct candidate {
     std::function<void(std::uint64_t)> before{};
     std::function<void(std::uint64_t)> after{};
 
-    std::uint64_t operations = 0;      ///< of one sample; chosen by measure() where it is 0
+    std::uint64_t operations = 0;      ///< of one slice; chosen by measure() where it is 0
     std::vector<double> ns{};          ///< per operation, one value per accepted round
     std::vector<double> cycle{};       ///< ns of a cycle in the same rounds
 };
 
-/// How long to try. A sample is longer than the noise of the clock and shorter than a time slice.
+/// How long to try. A sample is a sum of short slices in which the candidates take turns: a neighbour that comes and
+/// goes, or a loop that settles at one of several speeds when it is entered, meets them all alike.
 struct effort {
-    int rounds = 200;           ///< accepted rounds at most
-    double seconds = 20;        ///< no further round is begun after this long
-    double sample_ns = 150e3;
+    int rounds = 500;        ///< accepted rounds at most
+    double seconds = 20;     ///< no further round is begun after this long
+    double slice_ns = 10e3;
+    int slices = 8;          ///< of each candidate in a round
 
-    [[nodiscard]] static effort of(bool quick) { return quick ? effort{60, 2.5, 80e3} : effort{}; }
+    [[nodiscard]] static effort of(bool quick) { return quick ? effort{200, 2.5, 10e3, 8} : effort{}; }
 };
 
 [[nodiscard]] inline bool quick(int argc, char** argv) {
@@ -79,7 +91,7 @@ struct effort {
     return false;
 }
 
-[[nodiscard]] inline double sample(const candidate& c) {
+[[nodiscard]] inline double slice(const candidate& c) {
     if (c.before) c.before(c.operations);
     const double start = now_ns();
     c.run(c.operations);
@@ -88,24 +100,34 @@ struct effort {
     return took;
 }
 
+/// Effects: chooses how many operations make a slice. The first runs are slow for other reasons, and a short slice
+/// would be a look at the clock: the fastest of a few decides.
+inline void choose_operations(candidate& c, const effort& how) {
+    for (c.operations = c.step;; c.operations *= 2) {
+        double fastest = slice(c);
+        for (int again = 0; again < 4; ++again) fastest = std::min(fastest, slice(c));
+        if (fastest >= how.slice_ns / 1.5) return;
+    }
+}
+
 /// Effects: runs rounds of all candidates and keeps the undisturbed ones: no involuntary context switch, and the
 /// clock of the core moved by less than 4 %. Ends after how.seconds with what there is.
 inline void measure(std::vector<candidate>& all, const effort& how) {
-    for (candidate& c : all) {
-        const bool given = c.operations != 0;
-        if (!given) c.operations = c.step;
-        double took = sample(c);  // warms it up as well
-        while (!given && took < how.sample_ns / 1.9) {
-            c.operations *= 2;
-            took = sample(c);
-        }
-    }
+    for (candidate& c : all)
+        if (c.operations == 0) choose_operations(c, how);
+    std::vector<std::size_t> order(all.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::minstd_rand random(1);
     const double end = now_ns() + how.seconds * 1e9;
     for (int kept = 0; kept < how.rounds && now_ns() < end;) {
         const long undisturbed = switches();
         const double before = cycle_ns();
-        std::vector<double> took;
-        for (const candidate& c : all) took.push_back(sample(c) / static_cast<double>(c.operations));
+        std::vector<double> took(all.size(), 0.0);
+        for (int turn = 0; turn < how.slices; ++turn) {
+            std::shuffle(order.begin(), order.end(), random);  // a slice feels what ran before it
+            for (const std::size_t i : order)
+                took[i] += slice(all[i]) / static_cast<double>(all[i].operations) / how.slices;
+        }
         const double after = cycle_ns();
         if (switches() != undisturbed || after > before * 1.04 || before > after * 1.04) continue;
         ++kept;
