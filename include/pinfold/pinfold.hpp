@@ -27,6 +27,7 @@
 #include "policy/no_trace.hpp"
 #include "policy/ordered_head.hpp"
 #include "policy/overlay_pins.hpp"
+#include "policy/packed_counts.hpp"
 #include "policy/page_bundle.hpp"
 #include "policy/refuse.hpp"
 #include "policy/release_hooks.hpp"

@@ -4,6 +4,7 @@
 
 #include "pinfold.hpp"
 #include "range/batch.hpp"
+#include "range/packed.hpp"
 #include "range/pin_all.hpp"
 #include "range/release.hpp"
 #include "range/run_batch.hpp"
