@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Plots as SVG, without any package: lines over a logarithmic axis, or bars where points are at words.
+
+What is needed to read a picture stands in it: title, axes with units, legend, and the spread from p10 to p90.
+"""
+import math
+from html import escape
+
+COLOURS = ("#1f5fa8", "#c8502a", "#2c8a4b", "#7a4fa3", "#b58900", "#0f8b8d", "#a03060", "#555555", "#6b8e23", "#d07aa8",
+           "#3f3fbf", "#8b5a2b")
+WIDTH, MARGIN, LINE = 960, 64, 20
+FONT = 'font-family="DejaVu Sans, Verdana, Arial, sans-serif"'
+
+
+def text(x, y, what, size=13, anchor="start", extra=""):
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" {FONT} {extra}>{escape(what)}</text>'
+
+
+def line(x1, y1, x2, y2, colour="#000", width=1.0, extra=""):
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}" {extra}/>'
+
+
+def short(value):
+    """1024 as 1K, 0.05 as 0.05."""
+    for unit, name in ((1 << 20, "M"), (1 << 10, "K")):
+        if value >= unit and value % unit == 0:
+            return f"{value / unit:g}{name}"
+    return f"{value:.3g}"
+
+
+def picture(title, height, body, note):
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        text(WIDTH / 2, 28, title, 17, "middle", 'font-weight="bold"'), *body,
+        text(WIDTH / 2, height - 10, note, 11, "middle", 'fill="#555"'), "</svg>", ""])
+
+
+def steps(low, high):
+    """1, 2, 5, 10 ... around the values, both ends included."""
+    found = [m * 10.0 ** e for e in range(-6, 9) for m in (1, 2, 5)]
+    below = max((v for v in found if v <= low * 1.0001), default=found[0])
+    above = min((v for v in found if v >= high * 0.9999), default=found[-1])
+    return [v for v in found if below <= v <= above]
+
+
+def lines(axes, points, note):
+    names = list(dict.fromkeys(p["series"] for p in points))
+    bottom, top, left, right = 520, 50, MARGIN + 14, WIDTH - 300
+    xs = sorted({p["at"] for p in points})
+    ys = steps(min(p["lo"] for p in points), max(p["hi"] for p in points))
+    first, last = math.log(xs[0]), math.log(max(xs[-1], xs[0] * 2))
+    low, high = math.log(ys[0]), math.log(max(ys[-1], ys[0] * 2))
+
+    def across(x):
+        return left + (math.log(x) - first) / (last - first) * (right - left)
+
+    def up(y):
+        return bottom - (math.log(y) - low) / (high - low) * (bottom - top)
+
+    out = []
+    for y in ys:
+        out += [line(left, up(y), right, up(y), "#ddd"), text(left - 8, up(y) + 4, short(y), 12, "end")]
+    edge = -99.0
+    for x in xs:
+        out.append(line(across(x), bottom, across(x), bottom + 5))
+        if across(x) - edge > 34:
+            edge = across(x)
+            out.append(text(edge, bottom + 20, short(x), 12, "middle"))
+    out += [line(left, bottom, right, bottom), line(left, top, left, bottom),
+            text((left + right) / 2, bottom + 44, axes["x"] + " (logarithmic)", 13, "middle"),
+            text(0, 0, axes["y"] + " (logarithmic)", 13, "middle",
+                 f'transform="translate(18,{(top + bottom) / 2:.1f}) rotate(-90)"')]
+    for i, name in enumerate(names):
+        colour, dash = COLOURS[i % len(COLOURS)], 'stroke-dasharray="6 4"' if i >= len(COLOURS) else ""
+        mine = sorted((p for p in points if p["series"] == name), key=lambda p: p["at"])
+        path = " ".join(f"{across(p['at']):.1f},{up(p['y']):.1f}" for p in mine)
+        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" {dash}/>')
+        for p in mine:
+            x = across(p["at"])
+            out += [line(x, up(p["lo"]), x, up(p["hi"]), colour, 1.5),
+                    f'<circle cx="{x:.1f}" cy="{up(p["y"]):.1f}" r="3.2" fill="{colour}"/>']
+        y = top + 12 + i * LINE
+        out += [line(right + 16, y - 4, right + 40, y - 4, colour, 3, dash), text(right + 46, y, name, 12)]
+    return picture(axes["title"], max(bottom + 84, top + 40 + len(names) * LINE), out, note)
+
+
+def bars(axes, points, note):
+    names = list(dict.fromkeys(p["series"] for p in points))
+    groups = list(dict.fromkeys(p["at"] for p in points))
+    left, right, top, thick = 260, WIDTH - 90, 84, 15
+    largest = max(p["hi"] for p in points)
+    out, y = [], top
+    for i, group in enumerate(groups):
+        x = left + i * (right - left) / len(groups)
+        out += [f'<rect x="{x:.1f}" y="50" width="13" height="13" fill="{COLOURS[i % len(COLOURS)]}"/>',
+                text(x + 19, 61, group, 12)]
+    for name in names:
+        mine = [p for group in groups for p in points if p["series"] == name and p["at"] == group]
+        out.append(text(left - 10, y + thick * len(mine) / 2 + 4, name, 12, "end"))
+        for p in mine:
+            def across(value):
+                return left + value / largest * (right - left)
+            colour = COLOURS[groups.index(p["at"]) % len(COLOURS)]
+            out += [f'<rect x="{left}" y="{y}" width="{across(p["y"]) - left:.1f}" height="{thick - 2}" fill="{colour}"/>',
+                    line(across(p["lo"]), y + thick / 2 - 1, across(p["hi"]), y + thick / 2 - 1, "#000", 1.5),
+                    text(max(across(p["y"]), across(p["hi"])) + 6, y + thick - 4, f"{p['y']:.3g}", 11)]
+            y += thick
+        y += 8
+    out += [line(left, top - 6, left, y), text((left + right) / 2, y + 18, axes["y"], 13, "middle")]
+    return picture(axes["title"], y + 56, out, note)
+
+
+def draw(axes, points):
+    """The picture of one plot: {"title", "x", "y"} and its points {"series", "at", "y", "lo", "hi"}."""
+    as_bars = any(isinstance(p["at"], str) for p in points)
+    note = "median; the thin line is the range from p10 to p90 of the undisturbed samples"
+    return (bars if as_bars else lines)(axes, points, note)

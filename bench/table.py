@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSL-1.0
+"""Runs the benchmarks and prints one table: the goals, what was measured here, and the verdict.
+
+table.py [--quick] [--csv FILE] [--svg FOLDER] PROGRAM...   The programs print lines as report.hpp says.
+--csv writes rows and points; --svg draws the plots. The status is that of the programs: a goal that was missed is
+said, and is no error.
+"""
+import argparse
+import csv
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import plots  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+VERDICTS = ("stretch", "must", "MISSED", "reported", "left out")
+
+
+def run(program, quick):
+    """The lines that a program printed, as dictionaries, and whether it came to its end."""
+    print(f"  {program.name}", file=sys.stderr, flush=True)
+    done = subprocess.run([program, *(["--quick"] if quick else [])], text=True, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        print(f"{program.name}: ended with status {done.returncode}", file=sys.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()], done.returncode == 0
+
+
+def disassembly():
+    """Row 16: how many functions the comparison of tests/disassembly finds to differ from code by hand."""
+    folder = ROOT / "tests" / "disassembly"
+    for compiler in ("g++", "clang++"):
+        row = {"row": "16", "what": f"primitives that differ from code by hand, {compiler}, -O2 and -O3", "must": 0,
+               "stretch": 0, "better": "lower", "unit": "functions"}
+        if platform.machine() != "x86_64" or not shutil.which(compiler) or not shutil.which("objdump"):
+            yield {**row, "why": f"it takes x86-64, {compiler} and objdump"}
+            continue
+        print(f"  tests/disassembly with {compiler}", file=sys.stderr, flush=True)
+        out = subprocess.run([sys.executable, folder / "compare.py", folder, compiler, "-std=c++20", "-I", ROOT / "include"],
+                             text=True, stdout=subprocess.PIPE, check=False).stdout
+        counted = re.search(r"(\d+) passed, (\d+) failed\s*$", out)
+        if not counted:
+            yield {**row, "why": "tests/disassembly/compare.py did not come to its end"}
+            continue
+        failed = int(counted[2])
+        yield {**row, "median": failed, "p10": failed, "p90": failed, "n": int(counted[1]) + failed}
+        for name, goal in (("unpin", 2), ("try_pin", 2)):
+            found = re.search(rf"^  overlay {name} +(\d+)", out, re.M)
+            if found:  # the return, the address and the answer are counted there
+                count = int(found[1])
+                yield {"row": "17", "what": f"instructions of a whole {name} function, the return included, {compiler}",
+                       "must": None, "stretch": None, "better": "lower", "unit": "instructions", "median": count,
+                       "p10": count, "p90": count, "n": 1}
+
+
+def verdict(row):
+    if "why" in row:
+        return "left out"
+    if row["must"] is None:
+        return "reported"
+    reached = (lambda goal: row["median"] >= goal) if row["better"] == "higher" else (lambda goal: row["median"] <= goal)
+    if row["stretch"] is not None and reached(row["stretch"]):
+        return "stretch"
+    return "must" if reached(row["must"]) else "MISSED"
+
+
+def figure(value):
+    if value is None:
+        return ""
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) >= 3 else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def goal(row, which):
+    sign = ">=" if row["better"] == "higher" else "<="
+    return "" if row[which] is None else f"{sign} {row[which]:g}"
+
+
+def cells(row):
+    yield from (row["row"], row["what"], goal(row, "must"), goal(row, "stretch"))
+    if "why" in row:
+        yield from ("", row["why"], "left out")
+        return
+    spread = "" if row["n"] == 1 or row["p10"] == row["p90"] else f" ({figure(row['p10'])}-{figure(row['p90'])})"
+    yield from (figure(row["median"]), f"{row['unit']}{spread}", verdict(row))
+
+
+def table(rows):
+    head = ("row", "what", "must", "stretch", "median", "unit (p10-p90)", "verdict")
+    grid = [head, *(tuple(cells(row)) for row in rows)]
+    width = [max(len(line[i]) for line in grid if i != 5 or line[4] or line is head) for i in range(len(head))]
+    for line in grid:
+        if line[-1] == "left out":
+            print(f"{line[0]:>{width[0]}}  {line[1]:{width[1]}}  left out: {line[5]}")
+            continue
+        print(f"{line[0]:>{width[0]}}  {line[1]:{width[1]}}  {line[2]:>{width[2]}}  {line[3]:>{width[3]}}  "
+              f"{line[4]:>{width[4]}}  {line[5]:{width[5]}}  {line[6]}".rstrip())
+    found = [verdict(row) for row in rows]
+    print(", ".join(f"{found.count(v)} {v}" for v in VERDICTS))
+
+
+def write_csv(file, rows, points):
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(("row or plot", "what or series", "at", "must", "stretch", "better", "unit", "median", "p10", "p90",
+                         "samples", "verdict or why"))
+        for r in rows:
+            writer.writerow((r["row"], r["what"], "", r["must"], r["stretch"], r["better"], r["unit"], r.get("median"),
+                             r.get("p10"), r.get("p90"), r.get("n"), r.get("why", verdict(r))))
+        for p in points:
+            writer.writerow((p["plot"], p["series"], p["at"], "", "", "", "", p["y"], p["lo"], p["hi"], "", ""))
+
+
+def machine():
+    try:
+        names = re.findall(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+    except OSError:
+        names = []
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} processors, {platform.system()} {platform.release()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: under two minutes in all")
+    parser.add_argument("--csv", metavar="FILE")
+    parser.add_argument("--svg", metavar="FOLDER")
+    parser.add_argument("program", nargs="*", type=Path)
+    asked = parser.parse_args()
+
+    lines, good = [], True
+    print("measuring, one after the other:", file=sys.stderr)
+    for program in asked.program:
+        printed, ended = run(program, asked.quick)
+        lines += printed
+        good = good and ended
+    lines += disassembly()
+    rows = sorted((line for line in lines if "row" in line), key=lambda row: int(row["row"]))
+    points = [line for line in lines if "series" in line]
+    axes = {line["plot"]: line for line in lines if "title" in line}
+    print(f"{machine()}\nratios are medians of ratios within a round; 'x floor' is against bare locked instructions\n")
+    table(rows)
+    if asked.csv:
+        write_csv(asked.csv, rows, points)
+    if asked.svg:
+        folder = Path(asked.svg)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, about in axes.items():
+            mine = [p for p in points if p["plot"] == name]
+            if mine:
+                (folder / f"{name}.svg").write_text(plots.draw(about, mine), encoding="utf-8")
+                print(f"{folder / name}.svg", file=sys.stderr)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
