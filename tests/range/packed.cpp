@@ -14,7 +14,7 @@ using namespace pinfold;
 
 namespace {
 
-constexpr std::size_t pages = 48;
+constexpr std::size_t pages = 80;
 
 /// What a page was told, in the order in which it was told.
 struct tale {
@@ -241,7 +241,7 @@ TEST_CASE("four words and two words change as single ones do, or not at all") {
                             if (up) fill(n), before.swap(words), fill(n);
                             same = same && (up ? words == before : true);
                             fill(0);
-                            const bool down = all_of([&](std::int64_t v) { return v >= 0 && v - n >= least; });
+                            const bool down = all_of([&](std::int64_t v) { return static_cast<std::int32_t>(v - n) >= least; });
                             same = same && Group::lower(words.data(), n, least) == down;
                             auto after = words;
                             fill(down ? -std::int64_t{n} : 0);
@@ -274,9 +274,9 @@ TEST_CASE("groups of atomic counts: the result of one page after the other") {
 
 #endif
 
-TEST_CASE("lines of plain counts: the result of one page after the other") {
-    compare_both<plain, ends::at_zero, detail::line_of_plain_words>();
-    compare_both<plain_linux, ends::at_one, detail::line_of_plain_words>();
+TEST_CASE("blocks of plain counts: the result of one page after the other") {
+    compare_both<plain, ends::at_zero, detail::block_of_plain_words>();
+    compare_both<plain_linux, ends::at_one, detail::block_of_plain_words>();
 }
 
 TEST_CASE("counts that are no group are counted one by one") {

@@ -94,7 +94,7 @@ packed_batch<Page, Hold> grab_packed(Page* first, std::size_t n) noexcept {
 /// Synchronises: as page_ops::try_pin, page by page; the pages of a group get their pins in one step.
 /// Complexity: linear. Counts in a 32-bit atomic_word on x86-64: one RMW for four pages by cmpxchg16b, for two where
 /// the processor lacks it; a group is tried once and then counted page by page, so sticky_dead stays wait-free. In a
-/// 32-bit unsync_word: vectors, sixteen pages at a time. Other words, counts of two words, other processors and
+/// 32-bit unsync_word: vectors, thirty-two pages at a time. Other words, counts of two words, other processors and
 /// programs built for ThreadSanitizer (mixed sizes are outside the C++ memory model): one RMW per page.
 template <packed_page Page>
 auto try_pin_packed(Page* first, std::size_t n, all_or_nothing_t how = all_or_nothing) noexcept {

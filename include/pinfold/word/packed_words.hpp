@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "../core/config.hpp"
 #include "atomic_word.hpp"
@@ -29,11 +30,10 @@ namespace pinfold::detail {
 /// | G::starts_at(p)        | bool    | a group may start at address p                                                  |
 /// | G::raise(p, n, least)  | bool    | add n to each word of the group at p iff each was `least` or more, and none     |
 /// |                        |         | becomes negative                                                                |
-/// | G::lower(p, n, least)  | bool    | subtract n from each word of the group at p iff none was negative, and each     |
-/// |                        |         | keeps `least` or more                                                           |
+/// | G::lower(p, n, least)  | bool    | subtract n from each word of the group at p iff each keeps `least` or more      |
 ///
-/// Requires: n > 0, least ≥ 0. False means that nothing was changed, perhaps only because another thread changed a
-/// word meanwhile: the caller goes on word by word, so that what is wait-free there is wait-free here.
+/// Requires: n > 0, least ≥ 0. Arithmetic wraps. False means that nothing was changed, perhaps only because another
+/// thread changed a word meanwhile: the caller goes on word by word, so that what is wait-free there stays wait-free.
 /// Synchronises: as grab and drop of a count word on success; the locked instructions are sequentially consistent.
 struct single_words {
     static constexpr std::size_t lanes = 1;
@@ -48,9 +48,8 @@ struct single_words {
     }
 };
 
-/// Two 32-bit words in one number. A word that would leave 0 … 2^31 − 1 shows in its own sign bit before it can carry
-/// into its neighbour or borrow from it: sums and differences that are `fine` together with what they came from are
-/// those of the single words.
+/// Two 32-bit words in one number. The lower one carries into the upper only if it was negative before, and borrows
+/// from it only if it is negative afterwards: where nothing collected is negative, the words are those of single steps.
 struct two_lanes {
     static constexpr std::uint64_t both(std::int32_t v) noexcept {
         return static_cast<std::uint64_t>(static_cast<std::uint32_t>(v)) * 0x1'0000'0001u;
@@ -83,7 +82,7 @@ struct two_lowered : two_lanes {
     }
     template <class Lanes>
     PINFOLD_DETAIL_HOT Lanes collect(Lanes seen) const noexcept {
-        return seen | now(seen) | (now(seen) - least);
+        return now(seen) | (now(seen) - least);
     }
 };
 
@@ -98,26 +97,30 @@ struct words_changed_by {
     }
 };
 
-/// Plain 32-bit words, a cache line of them at a time, in four vectors.
+/// Plain 32-bit words, two cache lines of them at a time, in vectors.
 /// Synchronises: with nothing.
-struct line_of_plain_words : words_changed_by<line_of_plain_words> {
-    static constexpr std::size_t lanes = 16;
+struct block_of_plain_words : words_changed_by<block_of_plain_words> {
+    static constexpr std::size_t lanes = 32;
 
     PINFOLD_DETAIL_HOT static bool starts_at(const void*) noexcept { return true; }
 
     template <class How>
     PINFOLD_DETAIL_HOT static bool change(void* p, How how) noexcept {
-        const four a = load(p, 0), b = load(p, 1), c = load(p, 2), d = load(p, 3);
-        const four all = how.collect(a) | how.collect(b) | how.collect(c) | how.collect(d);
-        if (!two_lanes::fine(all[0] | all[1])) [[unlikely]]
-            return false;
-        store(p, 0, how.now(a)), store(p, 1, how.now(b)), store(p, 2, how.now(c)), store(p, 3, how.now(d));
-        return true;
+        return change(p, how, std::make_index_sequence<lanes / 4>{});
     }
 
 private:
     using four [[gnu::vector_size(16)]] = std::uint64_t;
 
+    template <class How, std::size_t... K>
+    PINFOLD_DETAIL_HOT static bool change(void* p, How how, std::index_sequence<K...>) noexcept {
+        const four seen[]{load(p, K)...};
+        const four all = (how.collect(seen[K]) | ...);
+        if (!two_lanes::fine(all[0] | all[1])) [[unlikely]]
+            return false;
+        (store(p, K, how.now(seen[K])), ...);
+        return true;
+    }
     PINFOLD_DETAIL_HOT static four load(const void* p, std::size_t k) noexcept {
         four v;
         __builtin_memcpy(&v, static_cast<const char*>(p) + k * sizeof v, sizeof v);
@@ -188,7 +191,7 @@ inline const bool has_four_words = [] {
 template <class Word, class F>
 PINFOLD_DETAIL_HOT decltype(auto) with_widest_group(F f) noexcept(noexcept(f(single_words{}))) {
     if constexpr (same<Word, unsync_word<std::int32_t>>) {
-        return f(line_of_plain_words{});
+        return f(block_of_plain_words{});
 #if PINFOLD_DETAIL_WIDE_WORDS
     } else if constexpr (same<Word, atomic_word<std::int32_t>>) {
         if (has_four_words) [[likely]]
