@@ -109,3 +109,29 @@ TEST_CASE("taking back a grab on the old head frees it, once, when its owner let
     CHECK(other.count.raw() == 3);
     CHECK(other.freed == 0);
 }
+
+TEST_CASE("one of several small pages becomes a tail under a batch: it is counted on its head, the others as before") {
+    for (int which = 0; which < 4; ++which) {
+        frame f[6];
+        for (frame& one : f) one.count.init();
+        const std::array<frame*, 6> pages{&f[0], &f[1], &f[2], &f[3], &f[4], &f[5]};
+        int grabs = which;  // before the grab of page `which` it becomes a tail of the last
+        std::function<void()> when = [&] {
+            if (grabs-- > 0) {
+                probe::before_grab = when;
+                return;
+            }
+            REQUIRE(f[which].count.freeze(1));
+            heads::make_tail(f[which], f[5]);
+            f[which].count.unfreeze(1);
+        };
+        probe::before_grab = when;
+        {
+            const auto got = try_pin_all(pages);
+            REQUIRE(got);
+            for (int i = 0; i < 5; ++i) CHECK(f[i].count.raw() == (i == which ? 1 : 1 + 1024));
+            CHECK(f[5].count.raw() == 1 + 2 * 1024);
+        }
+        for (const frame& one : f) CHECK(one.count.raw() == 1);
+    }
+}

@@ -2,7 +2,7 @@
 // Grabbing many pages: the algorithm behind try_pin_all and try_get_all, on an array of page pointers.
 #pragma once
 
-#include "page_range.hpp"
+#include "held_runs.hpp"
 
 namespace pinfold::detail {
 
@@ -26,6 +26,23 @@ grab_progress grab_array(Page* const* pages, std::size_t n) noexcept {
     constexpr std::uint64_t most = largest_grab<Hold, ops>;
     std::size_t i = 0;
     while (i < n) {
+        if (singles<Hold, Page> few; few.look(pages + i, n - i)) {
+            std::size_t k = 0;
+            for (; k < singles_at_once; ++k) {
+                const outcome got = ops::template try_grab_head<Hold>(few.heads[k], 1);
+                if (!got) [[unlikely]]
+                    return {i + k, got.error};
+                if constexpr (!ops::policy::head::stable) {
+                    if (ops::head(pages[i + k]) != few.heads[k]) [[unlikely]] {
+                        ops::template undo_grab_head<Hold>(few.heads[k], 1);
+                        break;
+                    }
+                }
+                ops::template record<Hold>(few.heads[k], 1);
+            }
+            i += k;
+            if (k == singles_at_once) continue;
+        }
         if (pages[i] == nullptr || Hold::is_exempt(*pages[i])) {
             ++i;
             continue;
@@ -52,19 +69,9 @@ grab_progress grab_array(Page* const* pages, std::size_t n) noexcept {
 /// Effects: gives back what grab_array granted to pages[0, n), run by run, from the same heads (INV-7).
 template <class Hold, class Page>
 void release_array(Page* const* pages, std::size_t n) noexcept {
-    using ops = page_ops<Page>;
-    std::size_t i = 0;
-    while (i < n) {
-        if (pages[i] == nullptr || Hold::is_exempt(*pages[i])) {
-            ++i;
-            continue;
-        }
-        Page* const head = ops::head(pages[i]);
-        std::size_t j = i + 1;
-        while (j < n && pages[j] != nullptr && !Hold::is_exempt(*pages[j]) && ops::head(pages[j]) == head) ++j;
-        ops::template drop_head<Hold>(head, j - i);
-        i = j;
-    }
+    (void)for_each_held_run<Hold>(pages, n, [](Page* head, std::size_t count) {
+        page_ops<Page>::template drop_head<Hold>(head, count);
+    });
 }
 
 }  // namespace pinfold::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// What counts as a range of pages, and how it falls into runs: consecutive pages of one head.
+// What counts as a range of pages, and a run in it: consecutive pages of one head.
 #pragma once
 
 #include <cstddef>
@@ -100,41 +100,6 @@ std::size_t extent(Page* p, Page* head, std::size_t most) noexcept {
         while (n < most && rule::head(nth_page(p, n)) == head) ++n;
         return n;
     }
-}
-
-/// Effects: calls f(head, n) for each maximal run of n consecutive elements of one head. Null elements are skipped
-/// and end a run (DEF-M5); so do pages that Hold does not count. Requires: every page is held by the caller.
-/// Returns: elements that are not null.
-template <class Hold, page_range R, class F>
-std::size_t for_each_held_run(R&& range, F f) {
-    using page = page_of<R>;
-    page* head = nullptr;
-    std::size_t n = 0;
-    std::size_t seen = 0;
-    const auto flush = [&] {
-        if (n != 0) f(head, n);
-        n = 0;
-    };
-    const auto end = ranges::end(range);
-    for (auto it = ranges::begin(range); it != end; ++it) {
-        page* const p = page_address(*it);
-        if (p == nullptr || Hold::is_exempt(*p)) {
-            flush();
-            seen += p != nullptr;
-            continue;
-        }
-        ++seen;
-        page* const h = page_ops<page>::head(p);
-        if (n != 0 && h == head) {
-            ++n;
-        } else {
-            flush();
-            head = h;
-            n = 1;
-        }
-    }
-    flush();
-    return seen;
 }
 
 }  // namespace detail

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../page/page_pin.hpp"
-#include "page_range.hpp"
+#include "held_runs.hpp"
 
 namespace pinfold {
 
