@@ -54,8 +54,8 @@ int lock_range(space<P>& mm, vaddr a, std::uint64_t len, bool on, bool on_fault 
         if (!is_covered(mm, a, a + len)) return -err::enomem;
         mm.update(a, a + len, [on, on_fault](vma& v) {
             if (!detail::is_lockable(v)) return;
-            v.flags &= ~(vm::locked | vm::lockonfault);
-            if (on) v.flags |= on_fault ? vm::locked | vm::lockonfault : vm::locked;
+            const std::uint64_t now = !on ? 0 : on_fault ? vm::locked | vm::lockonfault : vm::locked;
+            v.flags = (v.flags & ~(vm::locked | vm::lockonfault)) | now;  // once: reclaim may look meanwhile
         });
         const bool by_lookup = on && P::lookup_flags_2019;  // each page is marked where prefault finds it
         for (vaddr from = a; !by_lookup && from < a + len;) {

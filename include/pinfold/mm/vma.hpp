@@ -30,10 +30,29 @@ inline constexpr std::uint64_t access = read | write | exec;
 
 enum class vma_kind : unsigned char { anon, file, shmem, hugetlb, fsdax, devdax, driver, secretmem, gate };
 
+/// The flags of a mapping. They change under the mmap lock for writing; walks from pages to entries hold none and read
+/// them all the same. Synchronises: with nothing; what such a walk asks for never changes, or is advice.
+class vma_flags {
+public:
+    vma_flags() = default;
+    vma_flags(const vma_flags& o) noexcept : bits_(o) {}
+    vma_flags& operator=(const vma_flags& o) noexcept { return *this = static_cast<std::uint64_t>(o); }
+    vma_flags& operator=(std::uint64_t f) noexcept {
+        __atomic_store_n(&bits_, f, __ATOMIC_RELAXED);
+        return *this;
+    }
+    vma_flags& operator|=(std::uint64_t f) noexcept { return *this = *this | f; }
+    vma_flags& operator&=(std::uint64_t f) noexcept { return *this = *this & f; }
+    operator std::uint64_t() const noexcept { return __atomic_load_n(&bits_, __ATOMIC_RELAXED); }
+
+private:
+    std::uint64_t bits_ = 0;  // no word of the MM: nothing is ordered by it
+};
+
 struct vma {
     vaddr start = 0;
     vaddr end = 0;
-    std::uint64_t flags = 0;
+    vma_flags flags;
     std::uint64_t pgoff = 0;  ///< page offset of `start` in the file; anonymous: in its own numbering
     vma_kind kind = vma_kind::anon;
     bool keyed = false;       ///< execute-only: a protection key denies data access
