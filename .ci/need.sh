@@ -40,6 +40,7 @@ needs_of_every_row() {
     need libc++abi-dev libcxx
     need g++-aarch64-linux-gnu command aarch64-linux-gnu-g++
     need qemu-user command qemu-aarch64
+    need valgrind command valgrind
 }
 
 # get_missing FUNCTION...: the functions list the needs.
