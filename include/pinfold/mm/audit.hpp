@@ -5,6 +5,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "machine.hpp"
@@ -27,7 +28,10 @@ public:
     [[nodiscard]] std::vector<std::string> run() {
         phys_.lru_drain_all();
         box_.each_task([this](task<P>& t) { count_entries(t.mm()); });
-        phys_.each_frame([this](frame<P>* f) { check_frame(f); });
+        phys_.each_frame([this](frame<P>* f) {
+            if (says_something(f)) check_frame(f);
+        });
+        check_silent_frames();
         if (live_pins_ != phys_.stats.total().live() + phys_.uncounted_pins.load())
             fault("INV-3", pfn{0}, "pins in the ledger", live_pins_, "in the statistics", phys_.stats.total().live());
         return std::move(faults_);
@@ -39,11 +43,26 @@ private:
                           ", " + b + " " + std::to_string(y));
     }
 
-    /// Most frames are mapped nowhere: asking must not remember them.
+    /// Most frames are held and mapped by nobody: asking must not remember them.
     template <class Value>
     static Value found(const std::unordered_map<std::uint64_t, Value>& in, pfn n) {
         const auto it = in.find(n.n);
         return it == in.end() ? Value{} : it->second;
+    }
+
+    static bool says_something(const frame<P>* f) noexcept {
+        return f->count.raw() != 0 || f->mapcount.load() != 0 || f->entire.load() != 0 || f->large.load() != 0;
+    }
+    /// What frames of which nobody speaks are to others: in a page table, or in the ledger.
+    void check_silent_frames() {
+        std::unordered_set<std::uint64_t> spoken_of;
+        const auto note = [&](pfn n) {
+            if (!says_something(phys_.at(n))) spoken_of.insert(n.n);
+        };
+        for (const auto& [n, s] : seen_) note(pfn{n});
+        for (const auto& [n, entries] : entries_) note(pfn{n});
+        if constexpr (P::ledger::enabled) phys_.ledger.each([&](pfn n, const auto&) { note(n); });
+        for (const std::uint64_t n : spoken_of) check_frame(phys_.at(pfn{n}));
     }
 
     void count_entries(space<P>& mm) {
