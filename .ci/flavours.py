@@ -47,7 +47,7 @@ FLAVOURS = {f.name: f for f in [
     Flavour("release", "what people run and measure", "g++", ("-Dbuildtype=release",)),
     Flavour("gcc", "the compiler of the distribution; counts which lines are run", "g++",
             (*TESTED, "-Db_coverage=true"), ("gcov",)),
-    Flavour("clang", "a second reader of the same C++; other code for the same atomics", "clang++", TESTED),
+    Flavour("clang", "a second reader of the same C++", "clang++", TESTED),
     Flavour("asan", "lifetimes and arithmetic (AddressSanitizer, UndefinedBehaviorSanitizer)", SANITIZING_CXX,
             (*SANITIZED, "-Db_sanitize=address,undefined", "-Dcpp_args=-g1 -fno-sanitize-recover=all")),
     Flavour("tsan", "data races (ThreadSanitizer)", SANITIZING_CXX,
