@@ -11,13 +11,16 @@
 #include <utility>
 #include <vector>
 
+#include "describe.hpp"
 #include "fiber.hpp"
+#include "found_words.hpp"
 #include "memory.hpp"
 #include "registry.hpp"
 #include "result.hpp"
 #include "schedule.hpp"
 #include "search.hpp"
 #include "task.hpp"
+#include "waits.hpp"
 
 namespace pinfold::check::detail {
 
@@ -30,7 +33,8 @@ public:
     using observer = std::function<void(const std::string&)>;
 
     engine(limits bounds, const schedule* follow, observer watch)
-        : bounds_(bounds), follow_(follow), watch_(std::move(watch)), search_(!bounds.reduce), before_(current) {
+        : bounds_(bounds), follow_(follow), watch_(std::move(watch)), memory_(bounds.old_values),
+          search_(!bounds.reduce, bounds.old_values), before_(current) {
         current = this;
     }
     ~engine() { current = before_; }
@@ -46,12 +50,15 @@ public:
         phase_ = phase::over;
         objects_.clear();
         ended_.clear();
+        if (found_more_) return start_again();
         if (found_ != fault::none || follow_ != nullptr) return false;
         exhausted_ = !search_.advance();
         return !exhausted_;
     }
     /// Returns: whether no schedule is left that could make a difference.
     [[nodiscard]] bool exhausted() const noexcept { return exhausted_; }
+    /// Returns: whether the stacks of the execution before this were unwound: what its threads held is given back.
+    [[nodiscard]] bool unwound_before() const noexcept { return unwound_before_; }
 
     // ---- what an execution consists of --------------------------------------------------------------------
 
@@ -89,12 +96,46 @@ public:
         if (phase_ == phase::setting_up || phase_ == phase::ending) return alone(op);
         const unsigned self = me_;
         pending_[self] = op;
-        hand_over();
-        return take_step(self);
+        if (phase_ != phase::unwinding) hand_over();
+        return phase_ == phase::unwinding ? in_passing(self) : take_step(self);
     }
 
     void pause() {
-        if (phase_ == phase::running || phase_ == phase::starting) (void)visible({.what = act::resume});
+        if (threads_run()) (void)visible({.what = act::resume});
+    }
+    void fence(order o) {
+        if (bounds_.old_values && threads_run()) (void)visible({.what = act::fence, .success = o});
+    }
+
+    // ---- words found by themselves: found_atomic.hpp ------------------------------------------------------
+
+    /// Returns: whether the thread's access to the word at `address` is a step. One that shows that the word is shared
+    /// spoils the execution, which then came to be without its steps: the exploration begins anew.
+    bool shares(const void* address) {
+        if (!threads_run()) return false;
+        found_words::word& w = found_words_.at(address);
+        if (found_words::touch(w, me_, stamp_)) found_more_ = true;
+        return w.shared;
+    }
+    /// As shares(), of a word that only another thread can make what is waited for: it will touch it, if anybody does.
+    bool will_share(const void* address) {
+        if (!threads_run()) return false;
+        bool& shared = found_words_.at(address).shared;
+        if (!std::exchange(shared, true)) found_more_ = true;
+        return true;
+    }
+    /// Returns: the location of a shared word, which memory holds as `value`: another one, if it was written as bytes.
+    std::uint32_t place(const void* address, std::int64_t value) {
+        found_words::word& w = found_words_.at(address);
+        if (w.located != stamp_ || newest_of(w.where) != value)
+            w.located = stamp_, w.where = memory_.add_location(address, value, me_, true);
+        return w.where;
+    }
+    /// Effects: what is at `address` from now on is another word.
+    void born(const void* address) {
+        if (!threads_run()) return;
+        found_words::word& w = found_words_.at(address);
+        w.located = w.touched = 0;
     }
 
     /// Effects: the execution has failed; what(): how. Does not return to a thread of the program, whose stack is
@@ -103,6 +144,7 @@ public:
     void fail(fault f, Text what) {
         if (found_ == fault::none) found_ = f, what_ = what();
         status_ = status::failed;
+        unwound_ = false;
         if (!active()) return;
         if (watch_) watch_("=> " + std::string(message(f)) + ": " + what_);
         if (me_ != main_thread) {
@@ -128,13 +170,25 @@ public:
         e.found = found_, e.what = what_, e.threads = threads_;
         if (found_ != fault::none) e.schedule = to_string(taken_);
         e.executions = executions_, e.redundant = redundant_, e.cut = cut_, e.steps = steps_, e.longest = longest_;
-        e.bounds = bounds_, e.weak = weak_;
+        e.bounds = bounds_, e.weak = weak_, e.shared = found_words_.shared();
     }
     /// Returns: executions begun, also those given up.
-    [[nodiscard]] std::uint64_t executions() const noexcept { return executions_ + redundant_ + cut_; }
+    [[nodiscard]] std::uint64_t executions() const noexcept { return begun_before_ + executions_ + redundant_ + cut_; }
+
+    /// Returns: the steps of the last execution, one line each; nothing where replay() can make them again.
+    [[nodiscard]] std::vector<std::string> trace() {
+        std::vector<std::string> lines;
+        if (!found_words_.any()) return lines;
+        for (std::size_t d = 0; d < search_.depth(); ++d) {
+            const search::step& s = search_.at(d);
+            lines.push_back(describe(objects_, s.thread, s.op, s.done, s.choice, s.behind, address_of(s.op)));
+        }
+        lines.push_back("=> " + std::string(message(found_)) + ": " + what_);
+        return lines;
+    }
 
 private:
-    enum class phase : unsigned char { over, setting_up, starting, running, ending };
+    enum class phase : unsigned char { over, setting_up, starting, running, unwinding, ending };
     enum class status : unsigned char { running, complete, redundant, cut, failed };
 
     void begin() {
@@ -145,9 +199,9 @@ private:
         taken_.clear();
         threads_ = 0, me_ = main_thread, depth_ = 0, spurious_ = 0;
         finished_ = 0;
-        for (auto& r : reads_) r.clear();
-        retries_ = 0;
+        waits_.clear();
         status_ = status::running;
+        unwound_before_ = std::exchange(unwound_, true);
         phase_ = phase::setting_up;
     }
 
@@ -170,6 +224,59 @@ private:
             default: ++executions_;
         }
         if (longest_ < depth_) longest_ = depth_;
+        if (status_ == status::redundant || status_ == status::cut) {
+            if (found_words_.any()) unwind();
+            else unwound_ = false;
+        }
+    }
+
+    /// Effects: an execution that was given up is run to its end, in any order: what is on its stacks is given back.
+    void unwind() {
+        phase_ = phase::unwinding;
+        for (int rounds = 0; finished_ != ((1u << threads_) - 1) << 1; ++rounds)
+            for (unsigned t = 1; t <= threads_; ++t) {
+                if (has_finished(t)) continue;
+                if (rounds > 10'000 || !unwound_) return void(unwound_ = false);  // they wait for ever
+                me_ = t;
+                fiber::change(main_, fibers_[t]);
+                me_ = main_thread;
+            }
+    }
+    /// The operation of a thread that is being unwound.
+    effect in_passing(unsigned self) {
+        const operation op = pending_[self];
+        bool first = true;
+        while (op.what == act::resume ? std::exchange(first, false)
+               : op.what == act::take ? newest_of(op.where) != op.expected
+                                      : op.what == act::woken && !possible(self))
+            give_way(self);
+        effect e = alone(op);
+        if (op.what == act::park) e.after = static_cast<std::int64_t>(memory_.at(op.where).wakes.size());
+        if (op.what == act::wake) memory_.at(op.where).wakes.push_back(-1);
+        return e;
+    }
+    [[nodiscard]] const void* address_of(const operation& op) {
+        return op.has_location() || op.what == act::woken ? memory_.at(op.where).address : nullptr;
+    }
+    void give_way(unsigned self) {
+        me_ = main_thread;
+        fiber::change(fibers_[self], main_);
+    }
+    [[nodiscard]] bool threads_run() const noexcept {
+        return phase_ == phase::running || phase_ == phase::starting || phase_ == phase::unwinding;
+    }
+    [[nodiscard]] std::int64_t newest_of(std::uint32_t where) {
+        const memory::location& l = memory_.at(where);
+        return l.messages[l.newest()].value;
+    }
+    /// Another word is shared than those whose accesses were steps: what was run so far does not count.
+    bool start_again() {
+        found_more_ = false;
+        found_ = fault::none, what_.clear();
+        search_ = search(!bounds_.reduce, bounds_.old_values);
+        begun_before_ += executions_ + redundant_ + cut_;
+        executions_ = redundant_ = cut_ = steps_ = 0, longest_ = 0;
+        return true;
     }
 
     static void thread_body(void* engine_of_the_thread) {
@@ -200,6 +307,7 @@ private:
     /// Effects: whoever is next runs; returns when it is the caller's turn.
     void hand_over() {
         const unsigned self = me_;
+        if (phase_ == phase::unwinding) return give_way(self);
         fiber& from = self == main_thread ? main_ : fibers_[self];
         const unsigned next = phase_ == phase::starting ? main_thread : choose();
         if (next == self) return;
@@ -243,7 +351,7 @@ private:
             const operation& op = pending_[t];
             parked = parked || op.what == act::woken;
             text += (text.empty() ? "" : ", ") + who(t) + " waits for " +
-                    (op.what == act::woken ? name(memory_.at(op.where).address) : std::string("a change of what it read"));
+                    (op.what == act::woken || op.what == act::take ? name(memory_.at(op.where).address) : std::string("a change of what it read"));
         }
         found_ = parked ? fault::lost_wake_up : fault::deadlock;
         what_ = text + ", and nobody is left to run";
@@ -253,11 +361,9 @@ private:
     [[nodiscard]] bool has_finished(unsigned t) const noexcept { return (finished_ >> t & 1u) != 0; }
     [[nodiscard]] bool possible(unsigned t) {
         const operation& op = pending_[t];
+        if (op.what == act::take) return newest_of(op.where) == op.expected;
         if (op.what == act::woken) return memory_.at(op.where).wakes.size() > static_cast<std::size_t>(op.value);
-        if (op.what != act::resume || waits_for_nothing(t)) return true;
-        for (const look& l : reads_[t])
-            if (memory_.at(l.where).newest() > l.index) return true;
-        return false;
+        return op.what != act::resume || waits_.may_go_on(t, memory_);
     }
 
     void guard(std::uint32_t where) {
@@ -291,18 +397,18 @@ private:
         const std::uint32_t newest = op.has_location() ? memory_.at(op.where).newest() : 0;
         taken_.push_back({self, age(op, way), way.spurious});
         causes_.clear(), watched_.clear();
-        if (op.what == act::resume) resume(self, way);
+        if (op.what == act::resume) waits_.resume(self, memory_, way, causes_, watched_);
         // The first wake after it looked was enough: the later ones might as well come after it.
         if (op.what == act::woken) causes_.push_back(memory_.at(op.where).wakes[static_cast<std::size_t>(op.value)]);
         effect e = memory_.perform(self, op, way, static_cast<int>(depth_));
         if (op.what == act::park) e.after = static_cast<std::int64_t>(memory_.at(op.where).wakes.size());
         if (op.what == act::wake) memory_.at(op.where).wakes.push_back(static_cast<int>(depth_));
-        if (!e.wrote && (op.what == act::load || op.what == act::swap_if)) looked(self, op, way);
+        if (!e.wrote && (op.what == act::load || op.what == act::swap_if)) waits_.looked(self, op.where, way);
         memory_.tick(self);
-        if (watch_) note(describe(op, e, way, newest));
+        if (watch_) note(describe(objects_, self, op, e, way, newest - way.index, address_of(op)));
         ++depth_, ++steps_;
         if (follow_ == nullptr) {
-            search_.record(op, e, memory_, causes_, watched_);
+            search_.record(op, e, memory_, causes_, watched_, op.has_location() ? newest - way.index : 0);
             search_.fall_asleep(pending_, [this](unsigned t, std::uint32_t from) {
                 outcomes(t, pending_[t], from, false, false);
                 return !ways_.empty();
@@ -325,80 +431,10 @@ private:
         return op.has_location() ? memory_.at(op.where).newest() - way.index : way.index;
     }
 
-    // ---- waiting ------------------------------------------------------------------------------------------
-    // Whoever waits reads the same again and again until one of the reads finds something newer. So pause() ends by the
-    // change of one location, any of those that have changed, and the others may still be read as they were: to go on
-    // means to depend on one store, not on all that happen to have been executed.
-
-    /// A read since the last pause().
-    struct look {
-        std::uint32_t where, index;
-    };
-    void looked(unsigned t, const operation& op, outcome_choice way) {
-        if (way.spurious) retries_ |= 1u << t;  // what it waits for is there already
-        for (const look& l : reads_[t])
-            if (l.where == op.where) return;  // what the first read found is the oldest
-        reads_[t].push_back({op.where, way.index});
-    }
-    [[nodiscard]] bool waits_for_nothing(unsigned t) const noexcept {
-        return reads_[t].empty() || (retries_ >> t & 1u) != 0;
-    }
-    /// Whether the thread has learnt since that what it read is old: it goes on whatever the others do.
-    [[nodiscard]] bool knows_better(unsigned t, const look& l) { return memory_.of(t).now.oldest(l.where) > l.index; }
-
-    /// Effects: ways_ are the ways in which the operation may come out. from, all, may_fail: as in memory::outcomes;
-    /// from of a resume: one more than the step of the first store it may go on by.
+    /// Effects: ways_ are the ways in which the operation may come out, as waits::outcomes and memory::outcomes say.
     void outcomes(unsigned t, const operation& op, std::uint32_t from, bool all, bool may_fail) {
-        if (op.what != act::resume) return memory_.outcomes(t, op, from, all, may_fail, ways_);
-        ways_.clear();
-        if (waits_for_nothing(t)) {
-            if (from == 0) ways_.push_back({});
-            return;
-        }
-        std::uint32_t changed = 0;
-        for (const look& l : reads_[t]) {
-            const memory::location& at = memory_.at(l.where);
-            if (at.newest() <= l.index) continue;
-            const outcome_choice way{changed++};
-            const bool known = !all && knows_better(t, l);
-            if (known) ways_.clear();  // this way allows what any other allows
-            if (static_cast<std::uint32_t>(at.messages[l.index + 1].event + 1) >= from) ways_.push_back(way);
-            if (known) return;
-        }
-    }
-
-    /// The next read of the location that way chooses sees at least the next value.
-    void resume(unsigned t, outcome_choice way) {
-        bool depends = !waits_for_nothing(t);
-        std::uint32_t changed = 0;
-        for (const look& l : reads_[t]) depends = depends && !knows_better(t, l);
-        for (const look& l : reads_[t]) {
-            const memory::location& at = memory_.at(l.where);
-            if (!depends) break;
-            if (at.newest() <= l.index) {
-                watched_.push_back(l.where);
-            } else if (changed++ == way.index) {
-                memory_.of(t).now.raise(l.where, l.index + 1);
-                causes_.push_back(at.messages[l.index + 1].event);
-            }
-        }
-        reads_[t].clear();
-        retries_ &= ~(1u << t);
-    }
-
-    [[nodiscard]] std::string describe(const operation& op, const effect& e, outcome_choice way,
-                                       std::uint32_t newest) const {
-        static constexpr const char* names[] = {"load", "store", "add", "swap_if", "fence", "resume", "park", "woken", "wake"};
-        std::string line = std::string(1, thread_name(me_)) + "  " + names[static_cast<unsigned>(op.what)];
-        line.resize(12, ' ');
-        if (!op.has_location() && op.what != act::woken) return line;
-        line += name(const_cast<memory&>(memory_).at(op.where).address);
-        if (line.size() < 28) line.resize(28, ' ');
-        line += ' ' + objects_.value(e.before);
-        if (e.wrote) return line + " -> " + objects_.value(e.after);
-        if (op.what == act::swap_if) line += way.spurious ? " fails for no reason" : " is not " + objects_.value(op.expected);
-        if (newest != way.index) line += "   (old: " + std::to_string(newest - way.index) + " stores behind)";
-        return line;
+        if (op.what == act::resume) waits_.outcomes(t, memory_, from, all, ways_);
+        else memory_.outcomes(t, op, from, all, may_fail, ways_);
     }
 
     limits bounds_;
@@ -407,6 +443,7 @@ private:
     memory memory_;
     search search_;
     registry objects_;
+    found_words found_words_;
     engine* before_;
 
     fiber main_;
@@ -414,8 +451,7 @@ private:
     std::array<task, max_threads> bodies_;
     std::vector<task> ended_;
     std::array<operation, max_threads> pending_{};
-    std::array<std::vector<look>, max_threads> reads_;
-    std::uint32_t retries_ = 0;  ///< threads of which a compare-exchange failed for no reason since the last pause()
+    waits waits_;
     std::vector<outcome_choice> ways_;
     std::vector<int> causes_;
     std::vector<std::uint32_t> watched_;
@@ -428,8 +464,8 @@ private:
     status status_ = status::running;
     fault found_ = fault::none;
     std::string what_;
-    bool exhausted_ = false, weak_ = false;
-    std::uint64_t executions_ = 0, redundant_ = 0, cut_ = 0, steps_ = 0;
+    bool exhausted_ = false, weak_ = false, found_more_ = false, unwound_ = true, unwound_before_ = true;
+    std::uint64_t begun_before_ = 0, executions_ = 0, redundant_ = 0, cut_ = 0, steps_ = 0;
 };
 
 }  // namespace pinfold::check::detail

@@ -49,6 +49,9 @@ public:
     void thread(Body body) {
         engine_.add_thread(detail::task(std::move(body)));
     }
+    /// Returns: whether the threads of the execution before this one have come to their ends: else, what they held then
+    /// they hold for ever.
+    [[nodiscard]] bool unwound() const noexcept { return engine_.unwound_before(); }
     /// Effects: runs after all threads have ended, which happens before it.
     template <class Body>
     void at_end(Body body) {
@@ -194,8 +197,9 @@ inline void run_one_schedule(exploration& e, const body& b, const schedule& s, c
         }
         all.fill(e);
         e.finished = all.exhausted();
+        if (e.found != fault::none) e.trace = all.trace();
     }
-    if (e.found != fault::none) e.trace = replay(e.name, e.schedule, b).trace;
+    if (e.found != fault::none && e.trace.empty()) e.trace = replay(e.name, e.schedule, b).trace;
     return e;
 }
 

@@ -49,6 +49,9 @@ public:
         bool has_fenced = false;
     };
 
+    /// old_values: whether loads may read other stores than the newest.
+    explicit memory(bool old_values = true) noexcept : old_values_(old_values) {}
+
     void begin() {
         locations_ = 0;
         total_.clear();
@@ -98,7 +101,7 @@ public:
             return;
         }
         const location& l = at(op.where);
-        const std::uint32_t newest = l.newest(), oldest = threads_[t].now.oldest(op.where);
+        const std::uint32_t newest = l.newest(), oldest = old_values_ ? threads_[t].now.oldest(op.where) : newest;
         const bool swaps = op.what == act::swap_if;
         if (swaps && l.messages[newest].value == op.expected) {
             out.push_back({newest});
@@ -132,6 +135,7 @@ public:
                 e.after = wrapped_sum(e.before, op.value, op.bits), e.wrote = true;
                 write(t, op, e.after, event, true);
                 break;
+            case act::take:
             case act::swap_if:
                 if (o.fails) {
                     read(t, op.where, o.index, acquires(op.failure));
@@ -193,6 +197,7 @@ private:
         if (releases(o)) me.fenced = me.now, me.has_fenced = true;
     }
 
+    bool old_values_;
     std::vector<location> all_;
     std::size_t locations_ = 0;
     std::array<thread, max_threads> threads_;

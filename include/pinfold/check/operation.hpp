@@ -21,6 +21,7 @@ enum class act : unsigned char {
     store,
     add,      ///< any read-modify-write that always writes
     swap_if,  ///< compare-exchange
+    take,     ///< the same, possible only where the newest value is `expected`: a lock
     fence,
     resume,   ///< after pause(): possible when something newer than what was read exists, and goes on by one such store
     park,     ///< look at the newest value, and sleep if it is `expected`
@@ -41,7 +42,8 @@ struct operation {
 
     /// Whether the order among operations of this kind on one location is part of the outcome.
     [[nodiscard]] constexpr bool contends() const noexcept {
-        return what == act::store || what == act::add || what == act::swap_if || what == act::park || what == act::wake;
+        return what == act::store || what == act::add || what == act::swap_if || what == act::take || what == act::park ||
+               what == act::wake;
     }
     [[nodiscard]] constexpr bool has_location() const noexcept { return contends() || what == act::load; }
     [[nodiscard]] constexpr bool is_seq_cst_rmw() const noexcept {

@@ -15,6 +15,7 @@ struct limits {
     std::uint32_t steps = 2'000;  ///< of one execution
     std::uint32_t spurious = 1;   ///< weak compare-exchanges that fail for no reason, per execution
     bool reduce = true;           ///< false: every interleaving on its own, to check the reduction
+    bool old_values = true;       ///< false: a load reads the newest store, as if memory were sequentially consistent
 };
 
 enum class fault : unsigned char {
@@ -66,11 +67,13 @@ struct [[nodiscard]] exploration {
     std::uint64_t steps = 0;       ///< of all executions, repeated prefixes included
     std::uint32_t longest = 0;     ///< execution, in steps
     bool finished = false;         ///< nothing was left to explore
+    std::size_t shared = 0;        ///< words found by themselves (found_atomic.hpp) that two threads touch
     bool weak = false;             ///< there are weak compare-exchanges, which limits::spurious bounds
     limits bounds;
 
     [[nodiscard]] explicit operator bool() const noexcept { return found == fault::none; }
-    /// Returns: whether it holds in every execution of the covered model.
+    /// Returns: whether it holds in every execution of the covered model, or, without old_values, of the sequentially
+    /// consistent part of it.
     [[nodiscard]] bool proved() const noexcept { return found == fault::none && finished && cut == 0; }
 
     /// Returns: one line, or a failure with its schedule.
@@ -85,9 +88,12 @@ struct [[nodiscard]] exploration {
         const std::string ran = std::to_string(executions) + " executions of " + std::to_string(threads) +
                                 " threads (" + std::to_string(steps) + " steps, the longest " +
                                 std::to_string(longest) + "; " + std::to_string(redundant) + " given up as equal to others" +
+                                (shared != 0 ? "; " + std::to_string(shared) + " words that two of them touch" : "") +
                                 (weak ? "; weak compare-exchanges failed for no reason at most " +
                                             std::to_string(bounds.spurious) + " times in each" : "") + ")";
-        if (proved()) return out + "holds in all interleavings: " + ran + "\n";
+        if (proved())
+            return out + (bounds.old_values ? "holds in all interleavings: " : "holds in all sequentially consistent interleavings: ") +
+                   ran + "\n";
         out += "no fault in " + ran + ", but NOT everything was explored:";
         if (!finished) out += " stopped at the limit of " + std::to_string(bounds.executions) + " executions;";
         if (cut != 0)
@@ -117,7 +123,8 @@ struct [[nodiscard]] exploration {
         number("threads", threads), number("executions", executions), number("redundant", redundant), number("cut", cut);
         number("steps", steps), number("longest", longest);
         number("limit_executions", bounds.executions), number("limit_steps", bounds.steps);
-        number("limit_spurious", bounds.spurious);
+        number("limit_spurious", bounds.spurious), number("shared_words", shared);
+        out += std::string(",\"old_values\":") + (bounds.old_values ? "true" : "false");
         return out + "}";
     }
 

@@ -36,10 +36,13 @@ public:
         thread_set enabled = 0, backtrack = 0, sleeping = 0;
         std::array<std::uint32_t, max_threads> from{};
         std::uint32_t outcome = 0, outcomes = 1;
+        std::uint32_t behind = 0;  ///< stores between the one it reads and the newest
     };
 
     /// everything: no reduction at all, for comparison.
-    explicit search(bool everything = false) noexcept : everything_(everything) {}
+    /// old_values: as in limits. Without, loads do not commute with stores, and fences are nothing.
+    explicit search(bool everything = false, bool old_values = true) noexcept
+        : everything_(everything), old_values_(old_values) {}
 
     void begin_execution() noexcept {
         depth_ = 0;
@@ -81,9 +84,9 @@ public:
     /// Effects: the step is done. causes: the steps that made it possible (resume, woken). watched: locations of which a
     /// store before it would have been another way to go on (resume).
     void record(const operation& op, const effect& done, memory& m, const std::vector<int>& causes,
-                const std::vector<std::uint32_t>& watched) {
+                const std::vector<std::uint32_t>& watched, std::uint32_t behind) {
         step& s = steps_[depth_];
-        s.op = op, s.done = done;
+        s.op = op, s.done = done, s.behind = behind;
         order_step(s, m, causes);
         for (const std::uint32_t where : watched) m.at(where).readers.push_back(static_cast<int>(depth_));
         last_[s.thread] = static_cast<int>(depth_);
@@ -147,6 +150,7 @@ private:
         if (is_fence(s.op)) return next.is_seq_cst_rmw();
         if (!next.has_location() || !s.op.has_location() || next.where != s.op.where) return false;
         if (s.done.wrote) return from = s.choice.index + 1, true;
+        if (!old_values_ && next.contends()) return true;  // and now a store would come after the load
         return (s.op.what == act::park || s.op.what == act::wake) && next.contends();
     }
     static bool is_fence(const operation& op) noexcept { return op.what == act::fence && op.success == order::seq_cst; }
@@ -172,19 +176,27 @@ private:
         }
         if (!s.op.has_location()) return ask(s);
         memory::location& l = m.at(s.op.where);
-        // The later one first, as above. A compare-exchange that failed counts as one that did not: elsewhere it may.
-        const int fence = s.op.is_seq_cst_rmw() ? last_fence_ : nobody;
-        const int contender = s.op.contends() ? l.last_contender : nobody;
-        if (const int later = std::max(fence, contender); later != nobody) edge(s, later);
-        if (const int earlier = std::min(fence, contender); earlier != nobody) edge(s, earlier);
+        if (!old_values_ && s.done.wrote)  // nor does a store commute with a load then
+            for (auto e = l.readers.rbegin(); e != l.readers.rend() && *e > l.last_contender; ++e) edge(s, *e);
+        if (s.op.what == act::take) {
+            order_take(s, l);
+        } else {
+            // The later one first, as above. A compare-exchange that failed counts as one that did not: elsewhere it may.
+            const int fence = s.op.is_seq_cst_rmw() ? last_fence_ : nobody;
+            const int contender = s.op.contends() || !old_values_ ? l.last_contender : nobody;
+            if (const int later = std::max(fence, contender); later != nobody) edge(s, later);
+            if (const int earlier = std::min(fence, contender); earlier != nobody) edge(s, earlier);
+        }
         if (!s.done.wrote) {
             const int source = l.messages[s.choice.index].event;
             if (source != nobody) join(s, source);
         }
         const bool acts = s.done.wrote || s.op.what == act::park || s.op.what == act::wake;
         if (s.done.wrote) {
-            for (const int e : l.readers)
+            for (const int e : l.readers) {
                 if (!before(static_cast<std::size_t>(e), s.before)) reversible_.push_back(static_cast<std::size_t>(e));
+                if (!old_values_) join(s, e);
+            }
         }
         ask(s);
         if (acts)
@@ -192,6 +204,21 @@ private:
         else
             l.readers.push_back(here);
         if (s.op.is_seq_cst_rmw()) seq_cst_.push_back(here);
+    }
+
+    /// A step that had to wait: not whoever made it possible could have come after it, but whoever had made it impossible.
+    void order_take(step& s, const memory::location& l) {
+        const std::size_t found = l.count - 2;  // the last is its own
+        if (found == 0 || l.messages[found - 1].value == s.op.expected) {
+            if (l.last_contender != nobody) edge(s, l.last_contender);
+            return;
+        }
+        std::size_t left = found;
+        while (left > 0 && l.messages[left - 1].value != s.op.expected) --left;
+        if (const int by = l.messages[left].event; left > 0 && by != nobody && !before(static_cast<std::size_t>(by), s.before))
+            reversible_.push_back(static_cast<std::size_t>(by));
+        for (const int e : {l.messages[found].event, l.last_contender})
+            if (e != nobody) join(s, e);
     }
 
     /// Step e is ordered before s by what both touch; if by nothing else, the other order is possible too.
@@ -227,7 +254,7 @@ private:
         at.backtrack |= (initials >> s.thread & 1u) != 0 ? bit(s.thread) : initials & (~initials + 1);
     }
 
-    bool everything_;
+    bool everything_, old_values_;
     std::vector<step> steps_;
     std::size_t depth_ = 0, fresh_ = 0;
     thread_set sleeping_ = 0;
