@@ -103,7 +103,7 @@ template <class P>
                     ops::template undo_grab_head<Hold>(head, n);
                     return nullptr;
                 }
-            ops::count_type::fence();
+            P::steps::template fence_behind_grab<typename ops::count_type>();
             ops::template record<Hold>(head, n);
             phys.note(head, h, static_cast<std::int64_t>(n));
             return head;

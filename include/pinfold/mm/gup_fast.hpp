@@ -89,7 +89,7 @@ private:
             head = steps::head_of_slot(p, head);
             races::at(race_point::head_checked);
             // The entry, and the one above it: collapse clears that first and keeps the ptes (DEF-15).
-            if (slot->read() != e || !steps::table_is_still(upper_slot, upper) || !(e.has(eb::devmap) || allowed(head)) ||
+            if (!steps::entry_is_still(*slot, e) || !steps::table_is_still(upper_slot, upper) || !(e.has(eb::devmap) || allowed(head)) ||
                 must_unshare(e, p)) {
                 steps::undo_pte(phys_, p, flags_);  // the same unit, by flags (DEF-01)
                 return false;

@@ -36,6 +36,17 @@ struct right_steps {
     }
 
     // ---- looking again -------------------------------------------------------------------------------------
+    /// Effects: what was added is seen by whoever clears the entry and then looks at the count, unless the walk sees the
+    /// entry cleared (spec 01 §3, B3).
+    template <class Count>
+    static void fence_behind_grab() noexcept {
+        Count::fence();
+    }
+    /// Returns: whether the entry is what it was before its page was grabbed.
+    template <class Slot, class Entry>
+    static bool entry_is_still(const Slot& slot, Entry seen) noexcept {
+        return slot.read() == seen;
+    }
     /// Returns: whether the entry above the ptes is what it was: collapse changes only that one (DEF-15).
     template <class Slot, class Entry>
     static bool table_is_still(const Slot& upper, Entry seen) noexcept {
