@@ -347,6 +347,9 @@ private:
         if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
                 const value_type seen = refs_.load();
+                // Dead is what this policy expects to meet: straight through, and no call.
+                if (traits::in_dead_band(seen)) [[likely]]
+                    return {errc::dead, crossing::none};
                 if (seen < 0 && (IsPin || !traits::in_blocked_band(seen))) [[unlikely]]
                     return detail::refusal(detail::explain<P, IsPin>(seen, u));
             }

@@ -12,10 +12,11 @@ constexpr std::int32_t pin_units = 1024;
 constexpr std::uint32_t dead = 3u << 30;                   // -2^30
 constexpr std::uint32_t in_flight = 1024u * 512u * 1024u;  // holders x batch x units of a pin
 
+bool is_dead(std::int32_t value) noexcept { return static_cast<std::uint32_t>(value) - dead <= in_flight; }
+
 bool looks_pinned(std::int32_t value) noexcept {
-    const auto v = static_cast<std::uint32_t>(value);
-    if (v < pin_units) return false;
-    return v - dead > in_flight;
+    if (static_cast<std::uint32_t>(value) < pin_units) return false;
+    return !is_dead(value);
 }
 
 }  // namespace
@@ -23,7 +24,10 @@ bool looks_pinned(std::int32_t value) noexcept {
 [[gnu::cold]] void look_refused(frame* p, std::int64_t units) noexcept;
 
 bool try_pin(frame* p) {
-    if (__atomic_load_n(&p->count, __ATOMIC_RELAXED) < 0) [[unlikely]] {
+    const std::int32_t seen = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
+    if (is_dead(seen)) [[likely]]
+        return false;
+    if (seen < 0) [[unlikely]] {
         look_refused(p, pin_units);
         return false;
     }
@@ -33,20 +37,33 @@ bool try_pin(frame* p) {
     }
     return true;
 }
-bool try_pin_many(frame* p, std::uint64_t n) {
+
+namespace {
+
+/// Why n pins are refused; 0: they are granted.
+[[gnu::always_inline]] inline unsigned char pins_refused(frame* p, std::uint64_t n) {
     if (n > 512) [[unlikely]] {
         batch_refused(p, n);
-        return false;
+        return 3;
     }
     const auto units = static_cast<std::int32_t>(n * pin_units);
-    if (__atomic_load_n(&p->count, __ATOMIC_RELAXED) < 0) [[unlikely]] {
+    const std::int32_t seen = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
+    if (is_dead(seen)) [[likely]]
+        return 1;
+    if (seen < 0) [[unlikely]] {
         look_refused(p, units);
-        return false;
+        return 2;
     }
-    if (__atomic_add_fetch(&p->count, units, __ATOMIC_SEQ_CST) < 0) [[unlikely]]
-        return refused(p, units) == 0;
-    return true;
+    if (__atomic_add_fetch(&p->count, units, __ATOMIC_SEQ_CST) < 0) [[unlikely]] {
+        take_back(p, units);
+        return 2;
+    }
+    return 0;
 }
+
+}  // namespace
+
+bool try_pin_many(frame* p, std::uint64_t n) { return pins_refused(p, n) == 0; }
 void pin(frame* p) {
     if (__atomic_add_fetch(&p->count, pin_units, __ATOMIC_RELAXED) < 0) [[unlikely]]
         overflowed(p, pin_units);
@@ -63,7 +80,10 @@ bool maybe_pinned(frame* p) {
     return looks_pinned(__atomic_load_n(&p->count, __ATOMIC_RELAXED));
 }
 bool try_get(frame* p) {
-    if (__atomic_load_n(&p->count, __ATOMIC_RELAXED) < 0) [[unlikely]] {
+    const std::int32_t seen = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
+    if (is_dead(seen)) [[likely]]
+        return false;
+    if (seen < 0) [[unlikely]] {
         look_refused(p, 1);
         return false;
     }
