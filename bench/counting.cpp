@@ -4,6 +4,8 @@
 #include <boost/smart_ptr/make_shared.hpp>
 #include <boost/smart_ptr/shared_ptr.hpp>
 
+#include <pinfold/policy/sharded_statistics.hpp>
+
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -80,6 +82,19 @@ void hot_pairs(const effort& how) {
     for (const candidate& c : all) point("peers", c.name, "one", cycles(c));
 }
 
+struct of_bench;
+
+/// With and without the statistics policy: two counters that no other thread writes.
+void statistics(const effort& how) {
+    std::vector<candidate> all;
+    all.push_back(pair_of<pinfold::count_defaults>("off"));
+    all.push_back({"on", [](std::uint64_t n) {
+                       pin_and_unpin(live<page_of<pinfold::count_defaults, pinfold::sharded_statistics<of_bench>>>(), n);
+                   }});
+    measure(all, how);
+    row("15", "pin + unpin of one page (N=1), statistics on against off", {1.02, 1.002, "x off"}, ratio(all[1], all[0]));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -88,6 +103,7 @@ int main(int argc, char** argv) {
     gate.lock();
     std::thread parked([&gate] { const std::lock_guard<std::mutex> wait(gate); });
     hot_pairs(effort::of(quick(argc, argv)));
+    statistics(effort::of(quick(argc, argv)));
     gate.unlock();
     parked.join();
     return 0;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "report.hpp"
+
 namespace {
 
 double child_seconds() {
@@ -19,48 +21,53 @@ double child_seconds() {
     return s(u.ru_utime) + s(u.ru_stime);
 }
 
-double median(std::vector<double> v) {
-    std::sort(v.begin(), v.end());
-    return v[v.size() / 2];
-}
-
+/// Returns: processor seconds of compiling one include; NAN when that failed, and the compiler has said why.
 double compile(const std::string& compiler, const std::string& include) {
     const std::string source = include.empty() ? "" : "#include <" + include + ">\\n";
     const std::string command = "printf '" + source + "' | " + compiler + " -std=c++20 -O2 -I" PINFOLD_INCLUDE_DIR
                                 " -x c++ -c -o /dev/null -";
     const double before = child_seconds();
-    if (std::system(command.c_str()) != 0) {
-        std::fprintf(stderr, "include_cost: this failed: %s\n", command.c_str());
-        std::exit(2);
-    }
+    if (std::system(command.c_str()) != 0) return NAN;
     return child_seconds() - before;
 }
+
+struct header {
+    const char* name;
+    paired::goal goal;
+    std::vector<double> ratios{};
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const bool quick = argc > 1 && std::strcmp(argv[1], "--quick") == 0;
-    const char* headers[] = {"boost/atomic/atomic.hpp", "pinfold/pinfold.hpp", "atomic", "pinfold/range.hpp",
-                             "pinfold/mm.hpp"};
-    constexpr std::size_t count = sizeof headers / sizeof *headers;
-    std::puts("include_cost: compiler seconds above an empty file (median), and paired ratio to boost/atomic/atomic.hpp");
+    const paired::goal core{2.0, 1.5, "x boost/atomic/atomic.hpp"};
+    const paired::goal none{paired::no_goal, paired::no_goal, core.unit};
     for (const std::string compiler : {"g++", "clang++"}) {
+        header headers[] = {{"pinfold/count/count.hpp", core}, {"pinfold/pinfold.hpp", core}, {"atomic", none},
+                            {"pinfold/range.hpp", none},       {"pinfold/mm.hpp", none}};
         if (std::system((compiler + " --version >/dev/null 2>&1").c_str()) != 0) {
-            std::printf("  %s: not found, left out\n", compiler.c_str());
+            for (const header& h : headers)
+                paired::left_out("21", "including " + std::string(h.name) + ", " + compiler, h.goal, compiler + " is not here");
             continue;
         }
-        std::vector<double> seconds[count];
-        std::vector<double> ratios[count];
-        for (int round = 0; round < (quick ? 5 : 15); ++round) {
+        // The MM takes longer than all the others together, and is no part of the goal: one round tells it.
+        const int rounds = quick ? 3 : 11;
+        for (int round = 0; round < rounds; ++round) {
             const double empty = compile(compiler, "");
-            for (std::size_t i = 0; i < count; ++i) {
-                seconds[i].push_back(compile(compiler, headers[i]) - empty);
-                ratios[i].push_back(seconds[i].back() / seconds[0].back());
-            }
+            const double base = compile(compiler, "boost/atomic/atomic.hpp") - empty;
+            for (header& h : headers)
+                if (round == 0 || std::strcmp(h.name, "pinfold/mm.hpp") != 0)
+                    if (const double took = compile(compiler, h.name); std::isfinite(took))
+                        h.ratios.push_back((took - empty) / base);
         }
-        for (std::size_t i = 0; i < count; ++i)
-            std::printf("  %-8s %-26s %6.3f s %7.2f x\n", compiler.c_str(), headers[i], median(seconds[i]),
-                        median(ratios[i]));
+        for (const header& h : headers) {
+            const std::string what = "including " + std::string(h.name) + ", " + compiler;
+            if (h.ratios.empty())
+                paired::left_out("21", what, h.goal, "it does not compile");
+            else
+                paired::row("21", what, h.goal, h.ratios, 1);
+        }
     }
     return 0;
 }
