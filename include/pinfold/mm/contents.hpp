@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "arena.hpp"
 #include "frame.hpp"
@@ -34,7 +35,29 @@ public:
             if (value == 0) return;  // never written: zero already
             f.set(pg::written);
         }
+        if (((from | to) & 7) == 0) {
+            auto* words = reinterpret_cast<std::uint64_t*>(bytes(n));
+            for (std::uint64_t i = from / 8; i < to / 8; ++i) __atomic_store_n(words + i, value * every_byte, __ATOMIC_RELAXED);
+            return;
+        }
         for (std::uint64_t i = from; i < to; ++i) __atomic_store_n(bytes(n) + i, value, __ATOMIC_RELAXED);
+    }
+    /// Effects: the frame has these page_size bytes; or they are what it has.
+    void copy_in(frame<P>& f, pfn n, const unsigned char* from) noexcept {
+        if (!f.is(pg::written)) f.set(pg::written);
+        auto* words = reinterpret_cast<std::uint64_t*>(bytes(n));
+        for (std::uint64_t i = 0; i < page_size / 8; ++i) {
+            std::uint64_t word;
+            std::memcpy(&word, from + i * 8, sizeof word);
+            __atomic_store_n(words + i, word, __ATOMIC_RELAXED);
+        }
+    }
+    void copy_out(pfn n, unsigned char* to) const noexcept {
+        const auto* words = reinterpret_cast<const std::uint64_t*>(bytes(n));
+        for (std::uint64_t i = 0; i < page_size / 8; ++i) {
+            const std::uint64_t word = __atomic_load_n(words + i, __ATOMIC_RELAXED);
+            std::memcpy(to + i * 8, &word, sizeof word);
+        }
     }
 
     /// Effects: makes a frame nobody else can see all zero.
@@ -57,12 +80,15 @@ public:
 
     [[nodiscard]] bool all_zero(const frame<P>& f, pfn n) const noexcept {
         if (!f.is(pg::written)) return true;
-        for (std::uint64_t i = 0; i < page_size; ++i)
-            if (load(n, i) != 0) return false;
+        const auto* words = reinterpret_cast<const std::uint64_t*>(bytes(n));
+        for (std::uint64_t i = 0; i < page_size / 8; ++i)
+            if (__atomic_load_n(words + i, __ATOMIC_RELAXED) != 0) return false;
         return true;
     }
 
 private:
+    static constexpr std::uint64_t every_byte = 0x0101010101010101;
+
     arena store_;
 };
 

@@ -45,8 +45,7 @@ frame<P>* cache_add_locked(physical<P>& phys, file& f, std::uint64_t index, unsi
     page->change(frame<P>::bit(pg::uptodate) | (f.is_shmem() ? frame<P>::bit(pg::swapbacked) : 0), 0);
     const auto block = f.blocks.find(index);
     if (block != f.blocks.end()) {
-        for (std::uint64_t i = 0; i < page_size; ++i)
-            phys.data.store(*page, phys.number(page), i, block->second[i]);
+        phys.data.copy_in(*page, phys.number(page), block->second.data());
         if (f.is_shmem()) {  // back from swap: memory alone has it now
             f.blocks.erase(block);
             page->set(pg::dirty);

@@ -25,10 +25,8 @@ template <class P>
     const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head));
     if (head->count.raw() != due) return false;  // unmapped and under the cache's lock: nobody new comes
     if (head->is(pg::dirty)) {
-        for (std::uint64_t k = 0; k < head->pages(); ++k) {
-            file::block& place = f->blocks[head->index + k];
-            for (std::uint64_t i = 0; i < page_size; ++i) place[i] = phys.data.load(phys.number(head) + k, i);
-        }
+        for (std::uint64_t k = 0; k < head->pages(); ++k)
+            phys.data.copy_out(phys.number(head) + k, f->blocks[head->index + k].data());
     }
     const auto it = f->cache.find(head->index);
     if (it == f->cache.end()) return false;

@@ -22,7 +22,7 @@ namespace detail {
 
 template <class P>
 void write_page(physical<P>& phys, frame<P>* page, const unsigned char* from) {
-    for (std::uint64_t i = 0; from && i < page_size; ++i) phys.data.store(*page, phys.number(page), i, from[i]);
+    if (from) phys.data.copy_in(*page, phys.number(page), from);
 }
 
 /// One page of private memory, of a file's too: an anonymous page, or, `from` null, the zero page. Returns: 0 or a negative errno.

@@ -16,7 +16,7 @@ template <class P>
 void write_huge_page(physical<P>& phys, frame<P>* head, const unsigned char* from) {
     for (std::uint64_t k = 0; k < head->pages(); ++k) {
         frame<P>* page = phys.nth(head, k);
-        for (std::uint64_t i = 0; i < page_size; ++i) phys.data.store(*page, phys.number(page), i, from[(k << page_shift) + i]);
+        phys.data.copy_in(*page, phys.number(page), from + (k << page_shift));
     }
 }
 
