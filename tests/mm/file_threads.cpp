@@ -25,7 +25,7 @@ FILE_PROFILES("faults, pins, cuts, writeback and direct I/O of one file agree in
         file_world<TestType> w;
         mm::file& f = w.make(kind, 48 * 4096);
         const vaddr a = w.map_file(f), own = w.map_file(f, false), buffer = w.map(8 * 4096);
-        constexpr unsigned rounds = 250;
+        constexpr unsigned rounds = 120;
         findings found;
         std::vector<std::thread> crowd;
         for (unsigned who = 0; who < 2; ++who)

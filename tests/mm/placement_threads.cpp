@@ -19,7 +19,7 @@ mm::options nodes_and_cma() {
 
 template <class P>
 struct moving {
-    static constexpr unsigned pages = 32, rounds = 800;
+    static constexpr unsigned pages = 32, rounds = 400;
     static constexpr vaddr base = vaddr{1} << 40;
     static constexpr vaddr huge_base = base + 64_MiB;
 
