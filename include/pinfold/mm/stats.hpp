@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "arena.hpp"
+#include "fast_section.hpp"
 #include "lock.hpp"
 
 namespace pinfold::mm {
@@ -23,30 +25,48 @@ struct pin_counters {
     }
 };
 
-/// Synchronises: with nothing; every step is counted, and the two counters only grow.
+/// One set of counters per thread, written by that thread alone: counting is a load and a store of a line that no other
+/// thread writes. What a thread counted stays when it ends; the next one in its place counts on.
+/// Synchronises: with nothing; every step is counted, and the two counters only grow. Exact at quiescence.
 class pin_statistics {
 public:
-    void acquired(unsigned node, std::uint64_t n) noexcept { at_[node].acquired.adjust(static_cast<std::int64_t>(n)); }
-    void released(unsigned node, std::uint64_t n) noexcept { at_[node].released.adjust(static_cast<std::int64_t>(n)); }
+    void acquired(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].acquired, n); }
+    void released(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].released, n); }
 
+    /// Complexity: linear in the number of threads there have been at once.
     [[nodiscard]] pin_counters of(unsigned node) const noexcept {
-        return {at_[node].acquired.load(), at_[node].released.load()};
+        pin_counters sum;
+        for (std::int32_t i = 0; i < detail::fast_slots_used.load_acquire(); ++i) {
+            const cell& c = threads()[i].at[node];
+            sum.released += c.released.load();
+            sum.acquired += c.acquired.load();
+        }
+        return sum;
     }
     [[nodiscard]] pin_counters total() const noexcept {
         pin_counters sum;
         for (unsigned n = 0; n < max_nodes; ++n) {
-            sum.acquired += at_[n].acquired.load();
-            sum.released += at_[n].released.load();
+            const pin_counters at = of(n);
+            sum.acquired += at.acquired;
+            sum.released += at.released;
         }
         return sum;
     }
 
 private:
-    struct alignas(64) per_node {
+    struct cell {
         word64 acquired;
         word64 released;
     };
-    per_node at_[max_nodes];
+    struct alignas(64) per_thread {
+        cell at[max_nodes];
+    };
+
+    [[nodiscard]] per_thread* threads() const noexcept { return reinterpret_cast<per_thread*>(store_.data()); }
+    [[nodiscard]] per_thread& mine() const noexcept { return threads()[detail::this_thread().number]; }
+    static void count(word64& c, std::uint64_t n) noexcept { c.store(c.load() + static_cast<std::int64_t>(n)); }
+
+    arena store_{detail::max_threads * sizeof(per_thread)};
 };
 
 }  // namespace pinfold::mm
