@@ -10,6 +10,10 @@
 #include "space.hpp"
 #include "thp.hpp"
 #include "trace.hpp"
+#include "walk_block.hpp"
+#include "walk_row.hpp"
+#include "walk_rules.hpp"
+#include "walk_runs.hpp"
 
 namespace pinfold::mm {
 
@@ -23,41 +27,42 @@ public:
     using races = typename P::races;
     using steps = typename P::steps;
 
-    fast_walk(space<P>& mm, unsigned flags, page** pages, gup_trace* trace)
-        : mm_(mm), phys_(mm.phys), flags_(flags), pages_(pages), trace_(trace) {}
+    /// Pages go to `runs`, or to the array `pages` where there is none.
+    fast_walk(space<P>& mm, unsigned flags, page** pages, run_list<P>* runs, gup_trace* trace)
+        : mm_(mm), phys_(mm.phys), flags_(flags), rules_(mm.phys, flags), pages_(pages), runs_(runs), trace_(trace) {}
 
     /// Returns: slots filled, each holding one unit. Runs inside a fast section.
     [[nodiscard]] std::uint64_t run(vaddr start, vaddr end) {
         const fast_section section;
         races::at(race_point::before_walk);
-        (void)descend(mm_.tables.root(), level::pgd, start, end);
+        (void)descend<level::pgd>(mm_.tables.root(), start, end);
         races::at(race_point::after_walk);
         return nr_;
     }
 
 private:
-    [[nodiscard]] bool wants(unsigned f) const noexcept { return (flags_ & f) != 0; }
-    [[nodiscard]] bool grants(entry e) const noexcept {
-        if (P::fast_heeds_guards && e.has(eb::guarded) && !e.has(eb::devmap)) return false;
-        return e.is_leaf() && e.has(eb::user) && !e.denies_access() && (!wants(foll::write) || e.has(eb::writable));
-    }
+    [[nodiscard]] bool wants(unsigned f) const noexcept { return rules_.wants(f); }
 
     /// Every level reads each entry once and hands its value down. Returns: whether to go on.
-    bool descend(const page* table, level l, vaddr a, vaddr end) {
-        const std::uint64_t span = geo::span(l);
-        entry_slot* slot = mm_.tables.slots(table) + geo::index(a, l);
+    template <level L>
+    bool descend(const page* table, vaddr a, vaddr end) {
+        constexpr std::uint64_t span = geo::span(L);
+        entry_slot* slot = mm_.tables.slots(table) + geo::index(a, L);
         for (; a < end; ++slot) {
             const vaddr next = align_down(a, span) + span < end ? align_down(a, span) + span : end;
             const entry e = slot->read();
             races::at(race_point::entry_read);
             if (e.is_table()) {
                 const page* below = phys_.at(e.number());
-                const level child = geo::child(l);
-                if (!(child == level::pte ? ptes(below, *slot, e, a, next) : descend(below, child, a, next)))
-                    return false;
+                constexpr level child = geo::child(L);
+                if constexpr (child == level::pte) {
+                    if (!ptes(below, *slot, e, a, next)) return false;
+                } else {
+                    if (!descend<child>(below, a, next)) return false;
+                }
             } else if (P::has_hugepd && e.is_hugepd()) {
-                if (!hugepd(e, l, a, next)) return false;
-            } else if (!e.is_leaf() || e.has(eb::protnone) || !huge(*slot, e, l, a, next)) {
+                if (!hugepd(e, L, a, next)) return false;
+            } else if (!e.is_leaf() || e.has(eb::protnone) || !huge(*slot, e, L, a, next)) {
                 return false;
             }
             a = next;
@@ -65,53 +70,90 @@ private:
         return true;
     }
 
-    /// PTE/F.
+    /// PTE/F: by blocks where the profile's walk has them, one by one what they leave over.
     bool ptes(const page* table, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
         entry_slot* slot = mm_.tables.slots(table) + geo::index(a, level::pte);
-        const std::uint64_t before = nr_;
-        pagemap_hold<P> device(phys_.pagemaps);
-        for (; a < end; a += page_size, ++slot) {
-            const entry e = slot->read();
-            races::at(race_point::entry_read);
-            if (!grants(e)) return false;
-            if (e.has(eb::devmap)) {
-                if (wants(foll::longterm)) return false;
-                if (!device.covers(e.number())) {  // dying: the pages before may be its own, too
-                    undo_since(before);
-                    return false;
-                }
-            } else if (e.has(eb::special)) {
-                return false;  // FP-PFN, FP-ZERO: the slow path knows
+        if constexpr (walks_in_blocks<P>)
+            if (!trace_)
+                return wants(foll::pin) ? ptes_in_blocks<true>(slot, upper_slot, upper, a, end)
+                                        : ptes_in_blocks<false>(slot, upper_slot, upper, a, end);
+        segment s(*this);
+        for (; a < end; a += page_size, ++slot)
+            if (!pte(s, *slot, upper_slot, upper, a)) return false;
+        return true;
+    }
+    template <bool Pin>
+    bool ptes_in_blocks(entry_slot* slot, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
+        segment s(*this);
+        const pte_blocks<P, Pin> blocks(rules_);
+        for (std::uint64_t left = (end - a) >> page_shift; left != 0;) {
+            if (is_full()) return false;
+            page** const at = place();
+            const walk_step done = blocks.take(slot, {upper_slot, upper}, left, at);
+            taken(done.served);
+            left -= done.served;
+            slot += done.served;
+            if (done.next == walk_step::stop) return false;
+            if (done.next == walk_step::go_on) {
+                if (done.served == blocks.width) blocks.prefetch(slot, left, at);
+                continue;
             }
-            page* p = phys_.at(e.number());
-            page* head = grab_speculative(phys_, p, 1, flags_);
-            if (!head) return false;
-            head = steps::head_of_slot(p, head);
-            races::at(race_point::head_checked);
-            // The entry, and the one above it: collapse clears that first and keeps the ptes (DEF-15).
-            if (!steps::entry_is_still(*slot, e) || !steps::table_is_still(upper_slot, upper) || !(e.has(eb::devmap) || allowed(head)) ||
-                must_unshare(e, p)) {
-                steps::undo_pte(phys_, p, flags_);  // the same unit, by flags (DEF-01)
+            if (!pte(s, *slot, upper_slot, upper, end - (left << page_shift))) return false;
+            ++slot;
+            --left;
+        }
+        return true;
+    }
+
+    /// The ptes of one table: where they began, and the device they are of.
+    struct segment {
+        explicit segment(fast_walk& w) noexcept : before(w.nr_), device(w.phys_.pagemaps) {}
+        const std::uint64_t before;
+        pagemap_hold<P> device;
+    };
+    /// One pte. Returns: whether to go on.
+    bool pte(segment& s, entry_slot& slot, entry_slot& upper_slot, entry upper, vaddr a) {
+        const entry e = slot.read();
+        races::at(race_point::entry_read);
+        if (!rules_.grants(e) || is_full()) return false;
+        if (e.has(eb::devmap)) {
+            if (wants(foll::longterm)) return false;
+            if (!s.device.covers(e.number())) {  // dying: the pages before may be its own, too
+                undo_since(s.before);
                 return false;
             }
-            PINFOLD_ASSERT(phys_.head(p) == head);  // the count keeps the layout (DEF-02)
-            if (wants(foll::pin) && P::folio_access::make_accessible(*head) != 0) {
-                steps::undo_pte(phys_, p, flags_);
-                return !steps::inaccessible_ends_walk();
-            }
-            races::at(race_point::entry_checked);
-            if (!head->is(pg::referenced)) head->set(pg::referenced);
-            pages_[nr_++] = p;
-            if (trace_) [[unlikely]]
-                trace_->add({path_id::fast_pte, level::pte, a, 1, units_of(p, 1, flags_), 0, "", "", 0, 0, 0});
-            races::at(race_point::between_entries);
+        } else if (e.has(eb::special)) {
+            return false;  // FP-PFN, FP-ZERO: the slow path knows
         }
+        page* p = phys_.at(e.number());
+        page* head = grab_speculative(phys_, p, 1, flags_);
+        if (!head) return false;
+        head = steps::head_of_slot(p, head);
+        races::at(race_point::head_checked);
+        // The entry, and the one above it: collapse clears that first and keeps the ptes (DEF-15).
+        if (!steps::entry_is_still(slot, e) || !steps::table_is_still(upper_slot, upper) ||
+            !(e.has(eb::devmap) || rules_.allowed(head)) || rules_.must_unshare(e, p)) {
+            steps::undo_pte(phys_, p, flags_);  // the same unit, by flags (DEF-01)
+            return false;
+        }
+        PINFOLD_ASSERT(phys_.head(p) == head);  // the count keeps the layout (DEF-02)
+        if (wants(foll::pin) && P::folio_access::make_accessible(*head) != 0) {
+            steps::undo_pte(phys_, p, flags_);
+            return !steps::inaccessible_ends_walk();
+        }
+        races::at(race_point::entry_checked);
+        if (!head->is(pg::referenced)) head->set(pg::referenced);
+        *place() = p;
+        taken(1);
+        if (trace_) [[unlikely]]
+            trace_->add({path_id::fast_pte, level::pte, a, 1, units_of(p, 1, flags_), 0, "", "", 0, 0, 0});
+        races::at(race_point::between_entries);
         return true;
     }
 
     /// PMD/F, PUD/F, PGD/F: one batch of units on the head for as many slots (DEF-03).
     bool huge(entry_slot& slot, entry e, level l, vaddr a, vaddr end) {
-        if (!grants(e)) return false;
+        if (!rules_.grants(e) || is_full()) return false;
         if (e.has(eb::devmap)) return device_huge(slot, e, l, a, end);
         if (e.has(eb::special)) return false;
         return leaf(slot, e, {l, geo::span(l), path_of(l)}, a, end);
@@ -125,7 +167,7 @@ private:
             const vaddr next = align_down(a, size) + size < end ? align_down(a, size) + size : end;
             const entry e = slot->read();
             races::at(race_point::entry_read);
-            if (!grants(e) || !leaf(*slot, e, {l, size, path_id::fast_huge_pd}, a, next)) return false;
+            if (!rules_.grants(e) || is_full() || !leaf(*slot, e, {l, size, path_id::fast_huge_pd}, a, next)) return false;
             a = next;
         }
         return true;
@@ -140,21 +182,33 @@ private:
         page* base = phys_.at(e.number());
         const std::uint64_t first = (a & (kind.span - 1)) >> page_shift;
         const std::uint64_t refs = (end - a) >> page_shift;
-        for (std::uint64_t k = 0; k < refs; ++k) pages_[nr_ + k] = phys_.nth(base, first + k);
+        if (!runs_) fill(base, first, refs);
         page* head = grab_speculative(phys_, base, steps::leaf_units(refs, flags_), flags_);
         if (!head) return false;
         races::at(race_point::head_checked);
-        if (slot.read() != e || !allowed(head) || must_unshare(e, head)) {
-            steps::undo_leaf(phys_, pages_[nr_], head, refs, flags_);  // on the head, what was added (DEF-04)
+        if (slot.read() != e || !rules_.allowed(head) || rules_.must_unshare(e, head)) {
+            steps::undo_leaf(phys_, phys_.nth(base, first), head, refs, flags_);  // on the head, what was added (DEF-04)
             return false;
         }
         races::at(race_point::entry_checked);
         if (!head->is(pg::referenced)) head->set(pg::referenced);
+        if (runs_) runs_->add(phys_, {head, phys_.nth(base, first), refs});
         nr_ += refs;
         if (trace_) [[unlikely]]
             trace_->add({kind.path, kind.at, a, refs, units_of(head, refs, flags_), 0, "", "", 0, 0, 0});
         races::at(race_point::between_entries);
         return true;
+    }
+
+    /// Effects: the slots behind nr_: pages first, first + 1, … of the leaf at `base`. Both memmaps keep the descriptors
+    /// of an aligned pmd's worth of frames in a row.
+    void fill(page* base, std::uint64_t first, std::uint64_t n) noexcept {
+        for (std::uint64_t k = 0; k < n;) {
+            const std::uint64_t room = pages_per_pmd - ((first + k) & (pages_per_pmd - 1));
+            const std::uint64_t row = room < n - k ? room : n - k;
+            fill_row<P::walk::wide>(pages_ + nr_ + k, phys_.nth(base, first + k), row);
+            k += row;
+        }
     }
 
     /// DEVMAP/F: page by page, because each may have its own count; one pagemap reference for all (DEF-12).
@@ -176,7 +230,8 @@ private:
                 return false;
             }
             if (!head->is(pg::referenced)) head->set(pg::referenced);
-            pages_[nr_++] = p;
+            *place() = p;
+            taken(1);
             units += units_of(p, 1, flags_);
         }
         races::at(race_point::head_checked);
@@ -193,59 +248,44 @@ private:
     /// Effects: gives back every slot from `before` on, the last first.
     void undo_since(std::uint64_t before) {
         while (nr_ > before) {
-            page* p = pages_[--nr_];
+            page* p = runs_ ? runs_->take_back(phys_) : pages_[nr_ - 1];
+            --nr_;
             phys_.head(p)->clear(pg::referenced);
             ungrab(phys_, p, 1, flags_);
         }
+    }
+
+    // Where pages go.
+    [[nodiscard]] bool is_full() const noexcept { return runs_ && runs_->full(); }
+    [[nodiscard]] page** place() noexcept { return runs_ ? runs_->scratch() : pages_ + nr_; }
+    void taken(std::uint64_t n) noexcept {
+        if (runs_) runs_->take(phys_, n);
+        nr_ += n;
     }
 
     static constexpr path_id path_of(level l) noexcept {
         return l == level::pmd ? path_id::fast_pmd : l == level::pud ? path_id::fast_pud : path_id::fast_pgd;
     }
 
-    /// gup_fast_folio_allowed: asked after the grab, so the folio is stable. Source: spec 05 §5.
-    [[nodiscard]] bool allowed(const page* head) const noexcept {
-        if constexpr (!P::fast_asks_folio) return true;
-        if (P::devices::dax_is_mapped_counted && wants(foll::longterm) && is_device(head, device_type::fsdax)) return false;
-        const bool lasting_write = wants(foll::pin) && wants(foll::longterm) && wants(foll::write);
-        if (head->is(pg::large) && !lasting_write) return true;
-        if (head->is(pg::hugetlb)) return true;
-        if (head->is(pg::zero)) return true;
-        switch (head->owner_kind()) {
-            case owner::anon:
-            case owner::ksm: return true;
-            case owner::driver: return false;
-            case owner::none_or_file: break;
-        }
-        const file* f = head->template owner_as<file>();
-        if (!f || f->kind == file_kind::secret) return false;  // no f: truncated, or a driver's page
-        return !lasting_write || f->is_shmem();
-    }
-
-    /// gup_must_unshare without a VMA: in doubt, go slow.
-    [[nodiscard]] bool must_unshare(entry e, const page* p) const noexcept {
-        if constexpr (!P::anon_exclusive) return false;
-        if (e.has(eb::writable) || !wants(foll::pin) || wants(foll::write)) return false;
-        if (!phys_.head(const_cast<page*>(p))->is_anon()) return wants(foll::longterm);
-        return !p->is(pg::exclusive);
-    }
-
     space<P>& mm_;
     physical<P>& phys_;
-    unsigned flags_;
-    page** pages_;
-    gup_trace* trace_;
+    const unsigned flags_;
+    const walk_rules<P> rules_;
+    page** const pages_;
+    run_list<P>* const runs_;
+    gup_trace* const trace_;
     std::uint64_t nr_ = 0;
 };
 
 }  // namespace detail
 
-/// The fast part alone. Returns: slots filled. Requires: start and end page aligned, in user space, start < end.
+/// The fast part alone, into `pages` or into `runs`, of which one is null; no trace for runs. Returns: pages held, short
+/// where it stopped or `runs` is full. Requires: start and end page aligned, in user space, start < end.
 /// A pin that overlapped a fork is given back (spec 05 §6).
 template <class P>
 [[nodiscard]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags, frame<P>** pages,
-                                      gup_trace* trace) {
-    if (!pages || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
+                                      gup_trace* trace, detail::run_list<P>* runs = nullptr) {
+    if ((!pages && !runs) || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
     std::int64_t seq = 0;
     const bool watch_fork = P::fast_pins_are_noted && (flags & foll::pin) != 0;
     if (watch_fork) {
@@ -253,11 +293,14 @@ template <class P>
         if ((seq & 1) != 0) return 0;
     }
     if ((flags & (foll::get | foll::pin)) == 0) flags |= foll::get;
-    std::uint64_t nr = detail::fast_walk<P>(mm, flags, pages, trace).run(start, end);
+    std::uint64_t nr = detail::fast_walk<P>(mm, flags, pages, runs, trace).run(start, end);
     if (watch_fork) {
-        word64::full_fence();
+        word64::rmw_fence();  // nothing held, nothing to give back; else each grab was a read-modify-write
         if (mm.write_protect_seq.load_acquire() != seq) {
-            for (std::uint64_t i = nr; i-- > 0;) ungrab(mm.phys, pages[i], 1, flags);
+            if (runs)
+                while (nr-- > 0) ungrab(mm.phys, runs->take_back(mm.phys), 1, flags);
+            else
+                while (nr-- > 0) ungrab(mm.phys, pages[nr], 1, flags);
             nr = 0;
         }
     }

@@ -12,8 +12,9 @@
 #include "ledger.hpp"
 #include "memmap.hpp"
 #include "race_point.hpp"
-#include "writeback_policy.hpp"
 #include "steps.hpp"
+#include "walk_form.hpp"
+#include "writeback_policy.hpp"
 
 namespace pinfold::mm {
 
@@ -34,6 +35,7 @@ struct profile_defaults {
     using ledger = no_ledger;
     using races = no_races;
     using huge_addr = no_huge_addr;
+    using walk = walk_in_wide_blocks;             ///< how the lockless walk takes ptes
     using writeback = ignore_pins;                ///< what becomes of a page that is pinned and written back (HAZ-WB)
     using steps = right_steps;                ///< tests of spec 08 put single faulty steps in
     using folio_access = always_accessible;   ///< what an architecture does before a folio is pinned
