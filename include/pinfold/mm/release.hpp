@@ -8,6 +8,7 @@
 
 #include "file.hpp"
 #include "grab.hpp"
+#include "walk_release.hpp"
 
 namespace pinfold::mm {
 
@@ -29,15 +30,28 @@ void dirty_lock(frame<P>* head) {
 }
 
 /// Effects: calls release(page, n) for each run of pages of one folio; a null is skipped and ends a run (DEF-M5).
-template <class P, class Release>
-void by_folio(physical<P>& phys, std::span<frame<P>* const> pages, Release release) {
+/// Single pages that need no more than a release go many at a time.
+template <class P, bool Pin, class Release>
+void by_folio(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty, Release release) {
+    constexpr std::size_t ahead = 32;
     for (std::size_t i = 0; i < pages.size();) {
+        if constexpr (releases_in_blocks<P>) {
+            if (!dirty && pages.size() - i >= 8) {
+                if (pages.size() - i >= ahead + 8)
+                    for (std::size_t k = 0; k < 8; ++k) __builtin_prefetch(pages[i + ahead + k], 1);
+                if (release_block<P, Pin>(phys, pages.data() + i)) {
+                    i += 8;
+                    continue;
+                }
+            }
+        }
         if (!pages[i]) {
             ++i;
             continue;
         }
         frame<P>* head = phys.head(pages[i]);
         std::size_t n = 1;
+        if constexpr (releases_in_blocks<P>) n = pages_of_run<P>(phys, pages.subspan(i), head);
         while (i + n < pages.size() && P::steps::same_run(phys, pages[i + n], head)) ++n;
         release(pages[i], n);
         i += n;
@@ -65,7 +79,7 @@ void unpin_pages(physical<P>& phys, frame<P>* page, std::uint64_t n) {
 /// unpin_user_pages, put_user_pages.
 template <class P>
 void unpin_array(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty) {
-    detail::by_folio<P>(phys, pages, [&](frame<P>* page, std::uint64_t n) {
+    detail::by_folio<P, true>(phys, pages, dirty, [&](frame<P>* page, std::uint64_t n) {
         if (dirty) detail::dirty_lock(phys.head(page));  // before the release: afterwards nobody may touch it
         unpin_pages(phys, page, n);
     });
@@ -88,7 +102,7 @@ void unpin_range(physical<P>& phys, frame<P>* first, std::uint64_t n, bool dirty
 /// put_page for each, by folio.
 template <class P>
 void put_array(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty) {
-    detail::by_folio<P>(phys, pages, [&](frame<P>* page, std::uint64_t n) {
+    detail::by_folio<P, false>(phys, pages, dirty, [&](frame<P>* page, std::uint64_t n) {
         if (dirty) detail::dirty_lock(phys.head(page));
         ungrab(phys, page, n, foll::get);
     });
