@@ -4,8 +4,9 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
-#include "fast_fallback.hpp"
+#include "walk_ranges.hpp"
 
 namespace pinfold::mm {
 
@@ -27,6 +28,13 @@ public:
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
         if ((flags & foll::get) != 0) return refuse(warn_id::api_get_at_pin, flags, trace, get_at_pin);
         return fast(start, nr, flags | foll::pin, pages, trace);
+    }
+    /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.
+    long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
+        if ((flags & foll::get) != 0) return refuse(warn_id::api_get_at_pin, flags, nullptr, get_at_pin);
+        return fast_checked(start, nr, flags | foll::pin, nullptr, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow_ranges(mm_, from, to, f, runs);
+        });
     }
     long pin_longterm_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
                                  gup_trace* trace = nullptr) {
@@ -126,13 +134,20 @@ private:
         return !pages.data() && (flags & (foll::get | foll::pin)) != 0 && nr != 0;
     }
     long fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace) {
+        return fast_checked(start, nr, flags, trace, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow(mm_, from, to, f, target(pages, trace, {}));
+        });
+    }
+    /// go(start, end, flags): the walk.
+    template <class Go>
+    long fast_checked(vaddr start, std::int64_t nr, unsigned flags, gup_trace* trace, Go go) {
         if ((flags & ~fast_flags) != 0)
             return refuse(warn_id::api_fast_flags, flags, trace, {"05-7.1", "the fast entry does not take this flag"});
         start &= page_mask;
         const vaddr end = start + (static_cast<std::uint64_t>(nr) << page_shift);
         if (end <= start) return 0;
         if (end > geo::user_end) return -err::efault;
-        return fast_then_slow(mm_, start, end, flags, target(pages, trace, {}));
+        return go(start, end, flags);
     }
     long held(vaddr start, std::uint64_t nr, unsigned flags, array pages, gup_trace* trace, vma_array vmas) {
         if (lacks_array(pages, nr, flags)) return -err::einval;

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
-#include "fast_fallback.hpp"
 #include "memfd_pin.hpp"
+#include "walk_ranges.hpp"
 
 namespace pinfold::mm {
 
@@ -28,6 +29,12 @@ public:
     }
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
         return fast(start, nr, flags, foll::pin, pages, trace);
+    }
+    /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.
+    long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
+        return fast_checked(start, nr, flags, foll::pin, true, nullptr, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow_ranges(mm_, from, to, f, runs);
+        });
     }
 
     /// The lock is taken around the call and not dropped inside.
@@ -96,8 +103,16 @@ private:
         return {pages.empty() ? nullptr : pages.data(), nullptr, trace};
     }
 
-    long fast(vaddr start, std::int64_t nr_pages, unsigned flags, unsigned to_set, array pages, gup_trace* trace) {
-        if (const int bad = check(mm_, !pages.empty() || nr_pages == 0, nullptr, flags, to_set, trace)) return bad;
+    long fast(vaddr start, std::int64_t nr, unsigned flags, unsigned to_set, array pages, gup_trace* trace) {
+        return fast_checked(start, nr, flags, to_set, !pages.empty(), trace, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow(mm_, from, to, f, target(pages, trace));
+        });
+    }
+    /// place: whether pages can be put anywhere. go(start, end, flags): the walk.
+    template <class Go>
+    long fast_checked(vaddr start, std::int64_t nr_pages, unsigned flags, unsigned to_set, bool place, gup_trace* trace,
+                      Go go) {
+        if (const int bad = check(mm_, place || nr_pages == 0, nullptr, flags, to_set, trace)) return bad;
         if ((flags & ~fast_flags) != 0)
             return refuse(mm_, warn_id::api_fast_flags, flags, trace,
                           {"05-7.1", "the fast entry does not take this flag"});
@@ -109,7 +124,7 @@ private:
         const vaddr end = start + len;
         if (end <= start || nr < 0) return -err::eoverflow;
         if (end > geo::user_end) return -err::efault;
-        return fast_then_slow(mm_, start, end, flags | foll::unlockable, target(pages, trace));
+        return go(start, end, flags | foll::unlockable);
     }
 
     long held(vaddr start, std::uint64_t nr, unsigned flags, unsigned to_set, long invalid, array pages,

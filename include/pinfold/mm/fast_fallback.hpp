@@ -11,6 +11,20 @@
 
 namespace pinfold::mm {
 
+/// Effects: the slow path for [rest, end), which the fast walk left. Returns: pages, or a negative errno.
+template <class P>
+[[nodiscard]] long slow_for_rest(space<P>& mm, vaddr rest, vaddr end, unsigned flags, gup_target<P> to) {
+    P::races::at(race_point::before_fallback);
+    const std::uint64_t nr = (end - rest) >> page_shift;
+    if constexpr (P::gup_grows_stacks) grow_stacks(mm, rest, end);
+    if (!P::longterm_checks_first && (flags & foll::longterm) != 0) {  // the VMAs are looked at afterwards: they must stay
+        const std::shared_lock lock(mm.mmap_lock);
+        return longterm_locked(mm, rest, nr, flags | foll::touch, to, nullptr);
+    }
+    int locked = 0;
+    return longterm_locked(mm, rest, nr, flags | foll::touch, to, &locked);
+}
+
 /// Returns: spec 05 §8. flags are checked already; they name GET or PIN where the profile wants it.
 /// Requires: start is page aligned, [start, end) is user space and not empty.
 template <class P>
@@ -18,18 +32,8 @@ template <class P>
     const std::uint64_t nr = (end - start) >> page_shift;
     const std::uint64_t fast = fast_part(mm, start, end, flags, to.pages, to.trace);
     if (fast == nr || (flags & foll::fast_only) != 0) return static_cast<long>(fast);
-    P::races::at(race_point::before_fallback);
     if (to.pages) to.pages += fast;
-    long slow = 0;
-    const vaddr rest = start + (fast << page_shift);
-    if constexpr (P::gup_grows_stacks) grow_stacks(mm, rest, end);
-    if (!P::longterm_checks_first && (flags & foll::longterm) != 0) {  // the VMAs are looked at afterwards: they must stay
-        const std::shared_lock lock(mm.mmap_lock);
-        slow = longterm_locked(mm, rest, nr - fast, flags | foll::touch, to, nullptr);
-    } else {
-        int locked = 0;
-        slow = longterm_locked(mm, rest, nr - fast, flags | foll::touch, to, &locked);
-    }
+    const long slow = slow_for_rest(mm, start + (fast << page_shift), end, flags, to);
     // An error would leak what the fast walk holds: the caller gets a short count and meets the error next time.
     if (slow < 0) return fast != 0 ? static_cast<long>(fast) : slow;
     return static_cast<long>(fast) + slow;

@@ -150,6 +150,10 @@ public:
     void unpin_user_page_range_dirty_lock(page* first, std::uint64_t n, bool dirty) {
         unpin_range(phys(), first, n, dirty);
     }
+    /// What pin_user_pages_fast_ranges returned, or parts of it.
+    void unpin_user_page_ranges(std::span<const pinned_run<P>> runs, bool dirty = false) {
+        for (const pinned_run<P>& r : runs) unpin_range(phys(), r.first, r.count, dirty);
+    }
     void put_page(page* p) { ungrab(phys(), p, 1, foll::get); }
     void put_pages(pages a) { put_array(phys(), a, false); }
     void unpin_folio(page* p) { unpin_pages(phys(), p, 1); }
