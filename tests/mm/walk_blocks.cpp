@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSL-1.0
+// The block form of the lockless walk: the same answers as the one-by-one form, which a trace asks for, and the same
+// care when somebody comes between the grabs of a block and the second look at its entries (spec 05 §4 §6).
+#include <random>
+
+#include "box.hpp"
+
+using namespace mmt;
+using mm::race_point;
+
+namespace {
+
+/// Race points that are reached once per block.
+struct block_hooks : hooked {
+    static constexpr bool by_block = true;
+};
+struct blocks_2019 : checked_2019 {
+    using races = block_hooks;
+    using walk = mm::walk_in_blocks;
+};
+struct blocks_6_12 : checked_6_12 {
+    using races = block_hooks;
+    using walk = mm::walk_in_wide_blocks;
+};
+static_assert(mm::walks_in_blocks<blocks_2019> && mm::walks_in_blocks<blocks_6_12>);
+static_assert(mm::walks_in_blocks<mm::linux_6_12> && mm::walks_in_blocks<mm::foll_pin_2019>);
+static_assert(!mm::walks_in_blocks<checked_6_12>);  // its race points are those of single entries
+
+#define BOTH_IN_BLOCKS(name) TEMPLATE_TEST_CASE(name, "[walk-blocks]", blocks_2019, blocks_6_12)
+
+template <class P>
+long fast_only(world<P>& w, vaddr a, std::uint64_t n, unsigned flags, mm::gup_trace* trace = nullptr) {
+    w.pages.assign(n, nullptr);
+    return static_cast<long>(mm::fast_part(w.t.mm(), a, a + n * 4096, flags, w.pages.data(), trace));
+}
+template <class P>
+void give_back(world<P>& w, long n, unsigned flags) {
+    if ((flags & foll::pin) != 0) w.unpin(n);
+    else w.put(n);
+}
+
+/// Pages, units and statistics of both forms for one call.
+template <class P>
+void compare_forms(world<P>& w, vaddr a, std::uint64_t n, unsigned flags) {
+    struct answer {
+        long n;
+        std::vector<frame<P>*> pages;
+        std::vector<std::int64_t> counts;
+        mm::pin_counters counted;
+        std::uint64_t warned;
+    } answers[2];
+    for (answer& x : answers) {
+        mm::gup_trace trace;
+        w.box.warn().reset();
+        const auto before = w.box.counters();
+        x.n = fast_only(w, a, n, flags, &x == answers ? &trace : nullptr);
+        x.counted = w.box.counters() - before;
+        x.warned = w.box.warn().total();
+        x.pages.assign(w.pages.begin(), w.pages.begin() + x.n);
+        for (auto* p : x.pages) x.counts.push_back(w.box.phys().head(p)->count.raw());
+        w.audit();
+        give_back(w, x.n, flags);
+    }
+    REQUIRE(answers[0].n == answers[1].n);
+    REQUIRE(answers[0].pages == answers[1].pages);
+    CHECK(answers[0].counts == answers[1].counts);
+    CHECK(answers[0].counted == answers[1].counted);
+    CHECK(answers[0].warned == answers[1].warned);
+}
+
+}  // namespace
+
+BOTH_IN_BLOCKS("blocks: whatever is mapped, both forms of the walk give the same pages, units and statistics") {
+    std::mt19937 rng(7);
+    world<TestType> w;
+    auto& file = w.box.create_file(mm::file_kind::ext4, 64_KiB, mm::fill::pattern);
+    const vaddr a = w.map(4_MiB, {.huge = true}), small = w.map(2_MiB, {.at = a + 4_MiB}),
+                shared = w.map(64_KiB, {.shared = true, .source = &file, .at = a + 6_MiB}),
+                lazy = w.map(64_KiB, {.source = &file, .at = a + 6_MiB + 64_KiB});
+    for (std::uint64_t k = 0; k < 1024; k += 512) REQUIRE(w.t.store(a + k * 4096, 1) == mm::fault_result::ok);
+    w.split_entry(a);
+    for (std::uint64_t k = 0; k < 512; ++k)  // zero pages, holes, pages with a copy to come
+        if (rng() % 16 != 0) REQUIRE(w.t.touch(small + k * 4096, rng() % 24 != 0) == mm::fault_result::ok);
+    for (std::uint64_t k = 0; k < 16; ++k) {
+        REQUIRE(w.t.touch(shared + k * 4096, k % 3 == 0) == mm::fault_result::ok);
+        REQUIRE(w.t.touch(lazy + k * 4096, k % 5 == 0) == mm::fault_result::ok);
+    }
+    for (int i = 0; i < 6; ++i) {
+        REQUIRE(w.t.madvise(a + rng() % 512 * 4096, 4096, mm::advice::dontneed) == 0);
+        REQUIRE(w.t.mprotect(small + rng() % 500 * 4096, 12288, i % 2 == 0 ? mm::prot::read : mm::prot::none) == 0);
+    }
+    REQUIRE(w.t.store(a + 3 * 4096, 1) == mm::fault_result::ok);
+    w.box.phys().lru_drain_all();
+    for (int i = 0; i < 400; ++i) {
+        const std::uint64_t first = rng() % 1568;
+        const std::uint64_t n = 1 + rng() % (i % 4 == 0 ? 600 : 20);
+        const unsigned kinds[] = {foll::get, foll::pin, foll::pin | foll::longterm};
+        compare_forms(w, a + first * 4096, n, kinds[rng() % 3] | (rng() % 2 == 0 ? foll::write : 0));
+    }
+    CHECK(w.box.counters().live() == 0);
+}
+
+BOTH_IN_BLOCKS("blocks: an entry that changes under a block ends the walk there, with nothing held of it or behind it") {
+    for (const auto at : {race_point::entry_read, race_point::head_resolved, race_point::added, race_point::head_checked})
+        for (const unsigned flag : {foll::get, foll::pin})
+            for (const std::uint64_t k : {0U, 3U, 7U, 13U})  // of two blocks
+                for (int action = 0; action < 3; ++action) {
+                    world<TestType> w;
+                    const vaddr a = w.map(20 * 4096);
+                    REQUIRE(w.t.fault_in(a, 20, true) == 20);
+                    w.box.phys().lru_drain_all();
+                    std::vector<frame<TestType>*> old;
+                    for (std::uint64_t i = 0; i < 20; ++i) old.push_back(w.page_at(a + i * 4096));
+                    const auto act = [&] {
+                        const vaddr x = a + k * 4096;
+                        if (action == 0) CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
+                        if (action == 1) CHECK(w.t.mprotect(x, 4096, mm::prot::read) == 0);
+                        if (action == 2) {  // free, and reuse the frame at once
+                            CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
+                            CHECK(w.t.fault_in(w.map(1_MiB), 256, true) == 256);
+                        }
+                    };
+                    if (k < 8) hooked::once(at, act);
+                    else hooked::once(race_point::between_entries, [&] { hooked::once(at, act); });
+                    const long n = fast_only(w, a, 20, flag | foll::write);
+                    CHECK(n == static_cast<long>(k));
+                    for (long i = 0; i < n; ++i) CHECK(w.pages[static_cast<std::size_t>(i)] == old[static_cast<std::size_t>(i)]);
+                    for (std::uint64_t i = k + 1; i < 20; ++i) CHECK(old[i]->count.raw() == 1);
+                    w.audit();
+                    give_back(w, n, flag);
+                    CHECK(w.box.counters().live() == 0);
+                    CHECK(w.box.warn().total() == 0);
+                    w.audit();
+                }
+}
+
+BOTH_IN_BLOCKS("blocks: what a block gives back may be the last release, and frees exactly once") {
+    world<TestType> w;
+    const vaddr a = w.map(8 * 4096);
+    REQUIRE(w.t.fault_in(a, 8, true) == 8);
+    w.box.phys().lru_drain_all();
+    const auto free = w.box.free_pages();
+    hooked::once(race_point::head_checked, [&] { CHECK(w.t.madvise(a, 8 * 4096, mm::advice::dontneed) == 0); });
+    CHECK(fast_only(w, a, 8, foll::pin | foll::write) == 0);
+    CHECK(w.box.free_pages() == free + 8);
+    CHECK(w.box.counters() == mm::pin_counters{1, 1});  // as one by one: of the entry that was seen to change
+    CHECK(w.box.warn().total() == 0);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("blocks: when the entry above changes nothing of the block stays, though its own entries do (DEF-15)") {
+    for (const bool huge : {false, true}) {
+        world<TestType> w;
+        const vaddr a = huge ? w.huge() : w.map(16 * 4096);
+        if (huge) w.split_entry(a);
+        else REQUIRE(w.t.fault_in(a, 16, true) == 16);
+        auto& above = *w.t.mm().tables.find(a, mm::level::pmd).slot;
+        mm::entry table;
+        hooked::once(race_point::added, [&] { table = above.take(); });
+        hooked::once(race_point::between_entries, [&] { above.set(table); });
+        CHECK(fast_only(w, a, 16, foll::pin | foll::write) == 0);
+        CHECK(above.read() == table);
+        CHECK(w.box.counters().live() == 0);
+        w.audit();
+    }
+}
+
+BOTH_IN_BLOCKS("blocks: tables taken away under a block are freed after the walk") {
+    world<TestType> w;
+    const vaddr a = w.map(8 * 4096, {.at = vaddr{1} << 44});
+    REQUIRE(w.t.fault_in(a, 8, true) == 8);
+    const auto tables = w.t.mm().tables.tables();
+    hooked::once(race_point::added, [&] {
+        CHECK(w.t.munmap(a, 8 * 4096) == 0);
+        CHECK(w.t.mm().tables.tables() == tables);  // unhooked, not freed: the section is open
+    });
+    CHECK(fast_only(w, a, 8, foll::pin) == 0);
+    CHECK(w.t.mm().tables.collect());
+    CHECK(w.t.mm().tables.tables() == tables - 3);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("blocks: a grab that is refused in the middle leaves the pages before it, and warns once") {
+    world<TestType> w;
+    const vaddr a = w.map(8 * 4096);
+    REQUIRE(w.t.fault_in(a, 8, true) == 8);
+    auto* full = w.page_at(a + 5 * 4096);
+    full->count.set_raw(-5);
+    CHECK(fast_only(w, a, 8, foll::pin | foll::write) == 5);
+    CHECK(full->count.raw() == -5);
+    CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
+    CHECK(w.page_at(a + 6 * 4096)->count.raw() == 1);
+    full->count.set_raw(1);
+    w.unpin(5);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("runs: the ptes of one folio take their units at once, and keep those before the entry that changed") {
+    for (const auto at : {race_point::added, race_point::head_checked})
+        for (const unsigned flag : {foll::get, foll::pin})
+            for (const std::uint64_t k : {0U, 1U, 17U, 499U}) {
+                world<TestType> w;
+                const vaddr a = w.huge();
+                w.split_entry(a);
+                auto* const head = w.page_at(a);
+                const auto before = head->count.raw();
+                hooked::once(at, [&] { CHECK(w.t.madvise(a + (12 + k) * 4096, 4096, mm::advice::dontneed) == 0); });
+                CHECK(fast_only(w, a + 12 * 4096, 500, flag | foll::write) == static_cast<long>(k));
+                for (std::uint64_t i = 0; i < k; ++i) CHECK(w.pages[i] == head + 12 + i);
+                const auto unit = flag == foll::get ? 1 : mm::pin_unit(*head);
+                CHECK(head->count.raw() == before - 1 + static_cast<std::int64_t>(k) * unit);
+                w.audit();
+                give_back(w, static_cast<long>(k), flag);
+                CHECK(w.box.counters().live() == 0);
+                w.audit();
+            }
+}
+
+BOTH_IN_BLOCKS("runs: a folio that is split before its grab is pinned page by page, or not at all") {
+    for (const auto at : {race_point::entry_read, race_point::head_resolved}) {
+        world<TestType> w;
+        const vaddr a = w.huge();
+        w.split_entry(a);
+        w.box.phys().lru_drain_all();
+        auto* const head = w.page_at(a);
+        hooked::once(at, [&] {
+            w.box.phys().hold(head, mm::holder::temporary);
+            mm::lock_page(head);
+            CHECK(mm::split_folio(w.box.phys(), head, head) == 0);
+            mm::unlock_page(head);
+            w.box.phys().drop(head, mm::holder::temporary);
+        });
+        const long n = fast_only(w, a + 32 * 4096, 64, foll::pin | foll::write);
+        for (long i = 0; i < n; ++i) CHECK(w.pages[static_cast<std::size_t>(i)] == head + 32 + i);
+        CHECK(w.box.counters().live() == n);
+        w.audit();
+        w.unpin(n);
+        w.audit();
+    }
+}
+
+BOTH_IN_BLOCKS("runs: near the limit of a count the walk adds one by one, so the same number of pages is served") {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    w.split_entry(a);
+    auto* const head = w.page_at(a);
+    const auto mapped = head->count.raw();
+    constexpr auto most = decltype(head->count)::traits::max_value;
+    for (const unsigned flags : {foll::get, foll::pin | foll::write})
+        for (const int room : {0, 3, 5000}) {
+            head->count.set_raw(most - room);
+            mm::gup_trace trace;
+            const long one_by_one = fast_only(w, a, 64, flags, &trace);
+            for (long i = one_by_one; i-- > 0;) mm::ungrab(w.box.phys(), w.pages[static_cast<std::size_t>(i)], 1, flags);
+            CHECK(head->count.raw() == most - room);
+            CHECK(fast_only(w, a, 64, flags) == one_by_one);
+            for (long i = one_by_one; i-- > 0;) mm::ungrab(w.box.phys(), w.pages[static_cast<std::size_t>(i)], 1, flags);
+            CHECK(head->count.raw() == most - room);
+        }
+    head->count.set_raw(mapped);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("releases by blocks: nulls, doubles, large folios and dirty pages between single ones") {
+    world<TestType> w;
+    const vaddr a = w.map(32 * 4096), huge = w.huge();
+    REQUIRE(w.t.fault_in(a, 32, true) == 32);
+    REQUIRE(w.pin(a, 32, foll::write) == 32);
+    std::vector<frame<TestType>*> pages = w.pages;
+    REQUIRE(w.pin(a, 32, foll::write) == 32);
+    pages.insert(pages.begin() + 20, w.pages.begin(), w.pages.end());
+    REQUIRE(w.pin(huge + 7 * 4096, 100, foll::write) == 100);
+    pages.insert(pages.begin() + 11, w.pages.begin(), w.pages.end());
+    pages.insert(pages.begin() + 3, nullptr);
+    pages.insert(pages.begin() + 140, nullptr);
+    REQUIRE(w.pin(a, 1, foll::write) == 1);
+    pages.insert(pages.begin(), w.pages[0]);  // twice in a row
+    w.audit();
+    w.t.unpin_user_pages(std::span<frame<TestType>* const>(pages).first(90));
+    w.t.unpin_user_pages_dirty_lock(std::span<frame<TestType>* const>(pages).subspan(90), true);
+    CHECK(w.box.counters().live() == 0);
+    for (std::uint64_t k = 0; k < 32; ++k) CHECK(w.page_at(a + k * 4096)->count.raw() == 1);
+    CHECK(w.page_at(huge)->count.raw() == 1);
+    CHECK(w.page_at(huge)->is(mm::pg::dirty));
+    CHECK(w.box.warn().total() == 0);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("blocks: a block ends before an entry that is no plain leaf, wherever in it that is") {
+    for (std::uint64_t k = 0; k < 8; ++k)
+        for (int kind = 0; kind < 5; ++kind) {
+            world<TestType> w;
+            const vaddr a = w.map(8 * 4096), x = a + k * 4096;
+            REQUIRE(w.t.fault_in(a, 8, true) == 8);
+            w.box.phys().lru_drain_all();
+            if (kind == 0) REQUIRE(w.t.mprotect(x, 4096, mm::prot::none) == 0);
+            if (kind == 1) REQUIRE(w.t.mprotect(x, 4096, mm::prot::read) == 0);
+            if (kind == 2 || kind == 3) REQUIRE(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
+            if (kind == 3) REQUIRE(w.t.load(x).value == 0);  // the zero page
+            if (kind == 4) REQUIRE(w.t.madvise(x, 4096, mm::advice::pageout) == 0);
+            const unsigned flags = foll::pin | (kind == 1 ? foll::write : 0U);
+            CHECK(fast_only(w, a, 8, flags) == static_cast<long>(k));
+            compare_forms(w, a, 8, flags);
+            for (std::uint64_t i = 0; i < k; ++i) w.t.unpin_user_page(w.page_at(a + i * 4096));
+            CHECK(w.box.counters().live() == 0);
+            w.audit();
+        }
+}
+
+BOTH_IN_BLOCKS("ranges: the same pages and units as slots, one element per folio, released by ranges") {
+    world<TestType> w;
+    const vaddr a = w.map(6_MiB + 80 * 4096, {.huge = true});
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.store(a + 2_MiB, 1) == mm::fault_result::ok);
+    w.split_entry(a + 2_MiB);
+    const std::uint64_t pages = 3 * 512 + 80;  // a pmd, a folio by ptes, what is not there yet
+    for (const auto& [from, n] : std::initializer_list<std::pair<std::uint64_t, std::uint64_t>>{
+             {0, 1024}, {5, 700}, {511, 2}, {1000, 600}, {0, pages}, {1536, 80}}) {
+        const vaddr at = a + from * 4096;
+        std::vector<mm::pinned_run<TestType>> runs(1);  // what is there stays
+        REQUIRE(w.t.pin_user_pages_fast_ranges(at, static_cast<std::int64_t>(n), foll::write, runs) == static_cast<long>(n));
+        REQUIRE(runs.front() == mm::pinned_run<TestType>{});
+        runs.erase(runs.begin());
+        std::vector<frame<TestType>*> flat;
+        for (const auto& r : runs) {
+            CHECK(w.box.phys().head(r.first) == r.head);
+            for (std::uint64_t k = 0; k < r.count; ++k) flat.push_back(w.box.phys().nth(r.first, k));
+        }
+        w.audit();
+        REQUIRE(w.pin(at, static_cast<long>(n), foll::write) == static_cast<long>(n));
+        CHECK(flat == w.pages);
+        w.unpin(static_cast<long>(n));
+        if (from + n <= 1024) CHECK(runs.size() == (from < 512 && from + n > 512 ? 2 : 1));
+        const bool dirty = n == 700;
+        w.t.unpin_user_page_ranges(runs, dirty);
+        CHECK(w.box.counters().live() == 0);
+        w.audit();
+    }
+    std::vector<mm::pinned_run<TestType>> none;
+    CHECK(w.t.pin_user_pages_fast_ranges(a, 4, foll::get, none) < 0);
+    CHECK(w.t.pin_user_pages_fast_ranges(a + 1_GiB, 4, foll::write, none) < 0);
+    CHECK(w.t.pin_user_pages_fast_ranges(a, 0, foll::write, none) == 0);
+    CHECK(none.empty());
+}
+
+BOTH_IN_BLOCKS("ranges: more runs than one walk can list; a fork in between gives all of them back") {
+    world<TestType> w;
+    const vaddr a = w.map(512 * 4096);
+    for (std::uint64_t k = 0; k < 512; ++k)  // no two frames in a row
+        REQUIRE(w.t.touch(a + (k % 2 == 0 ? k : 511 - k) * 4096, true) == mm::fault_result::ok);
+    std::vector<mm::pinned_run<TestType>> runs;
+    REQUIRE(w.t.pin_user_pages_fast_ranges(a, 512, foll::write, runs) == 512);
+    CHECK(runs.size() == 512);
+    CHECK(w.box.counters().live() == 512);
+    w.audit();
+    w.t.unpin_user_page_ranges(runs);
+    auto& seq = w.t.mm().write_protect_seq;
+    mm::detail::run_list<TestType> list;
+    hooked::once(race_point::after_walk, [&] { seq.store(seq.load() + 2); });
+    const bool noticed = !is_2019<TestType>;
+    const auto n = mm::fast_part<TestType>(w.t.mm(), a, a + 64 * 4096, foll::pin, nullptr, nullptr, &list);
+    CHECK(n == (noticed ? 0 : 64));
+    CHECK(w.box.counters().live() == (noticed ? 0 : 64));
+    w.t.unpin_user_page_ranges(std::span<const mm::pinned_run<TestType>>(list.begin(), list.end()));
+    CHECK(w.box.counters().live() == 0);
+    w.audit();
+}
