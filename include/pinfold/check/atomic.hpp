@@ -25,7 +25,7 @@ namespace pinfold::check {
 /// A fence of the exploration; nothing outside one.
 inline void fence(order o) {
     if (auto* const e = detail::engine::current; e != nullptr && e->active())
-        (void)e->visible({.what = act::fence, .success = o});
+        e->fence(o);
 }
 
 /// The part of boost::atomic<T> that words use, T a signed or unsigned integer, bool or enumeration.

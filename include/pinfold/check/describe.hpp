@@ -14,7 +14,7 @@ namespace pinfold::check::detail {
 /// where: the word it was done to; null for none. behind: stores between the one it read and the newest.
 [[nodiscard]] inline std::string describe(const registry& objects, unsigned thread, const operation& op, const effect& e,
                                           outcome_choice way, std::uint32_t behind, const void* where) {
-    static constexpr const char* names[] = {"load", "store", "add", "swap_if", "take", "fence", "resume", "park",
+    static constexpr const char* names[] = {"load", "store", "add", "change", "swap_if", "take", "fence", "resume", "park",
                                             "woken", "wake"};
     std::string line = std::string(1, thread_name(thread)) + "  " + names[static_cast<unsigned>(op.what)];
     line.resize(12, ' ');

@@ -104,8 +104,10 @@ public:
         if (threads_run()) (void)visible({.what = act::resume});
     }
     void fence(order o) {
-        if (bounds_.old_values && threads_run()) (void)visible({.what = act::fence, .success = o});
+        if (bounds_.fences && bounds_.old_values && threads_run()) (void)visible({.what = act::fence, .success = o});
     }
+
+    [[nodiscard]] bool old_values() const noexcept { return bounds_.old_values; }
 
     // ---- words found by themselves: found_atomic.hpp ------------------------------------------------------
 

@@ -54,6 +54,18 @@ public:
         else expected = from(seen);
         return swaps;
     }
+    /// Returns: the bits of mask. Without old values it does not matter to it what becomes of the others.
+    T look(T mask) const {
+        return static_cast<T>(mask & (is_step() ? from(step({.what = act::load, .mask = static_cast<std::uint64_t>(to(mask))}).before) : value_));
+    }
+    /// Effects: sets `on`, clears `off`. Returns: what those bits were before.
+    T change(T on, T off) {
+        const std::int64_t before = is_step() ? step({.what = act::change, .success = order::seq_cst, .value = to(on),
+                                                      .expected = to(off), .mask = static_cast<std::uint64_t>(to(on) | to(off))}).before
+                                              : to(value_);
+        value_ = static_cast<T>((from(before) | on) & ~off);
+        return from(before) & (on | off);
+    }
     /// Effects: waits until the newest value is `expected`, and makes it `desired`.
     void await(T expected, T desired, order o) {
         const bool waits = value_ != expected && engine() != nullptr && engine()->will_share(this);

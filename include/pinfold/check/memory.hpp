@@ -135,6 +135,11 @@ public:
                 e.after = wrapped_sum(e.before, op.value, op.bits), e.wrote = true;
                 write(t, op, e.after, event, true);
                 break;
+            case act::change:
+                e.after = (e.before | op.value) & ~op.expected, e.wrote = e.after != e.before;
+                if (e.wrote) write(t, op, e.after, event, true);
+                else read(t, op.where, o.index, acquires(op.failure));
+                break;
             case act::take:
             case act::swap_if:
                 if (o.fails) {
@@ -147,6 +152,13 @@ public:
             default: break;
         }
         return e;
+    }
+
+    /// Returns: the step that wrote `value` over another, by which a take of it became possible; −1: it was all along.
+    /// Requires: the take has been performed.
+    [[nodiscard]] static int made_possible(const location& l, std::int64_t value) noexcept {
+        const std::size_t found = l.count - 2;
+        return found == 0 || l.messages[found - 1].value == value ? -1 : l.messages[found].event;
     }
 
 private:

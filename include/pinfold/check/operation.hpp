@@ -20,6 +20,7 @@ enum class act : unsigned char {
     load,
     store,
     add,      ///< any read-modify-write that always writes
+    change,   ///< sets the bits of `value` and clears those of `expected`; writes nothing if that changes nothing
     swap_if,  ///< compare-exchange
     take,     ///< the same, possible only where the newest value is `expected`: a lock
     fence,
@@ -39,10 +40,11 @@ struct operation {
     std::int64_t value = 0;
     std::int64_t expected = 0;
     bool weak = false;
+    std::uint64_t mask = ~std::uint64_t{0};  ///< the bits it looks at, and may change; others do not matter to it
 
     /// Whether the order among operations of this kind on one location is part of the outcome.
     [[nodiscard]] constexpr bool contends() const noexcept {
-        return what == act::store || what == act::add || what == act::swap_if || what == act::take || what == act::park ||
+        return what == act::store || what == act::add || what == act::change || what == act::swap_if || what == act::take || what == act::park ||
                what == act::wake;
     }
     [[nodiscard]] constexpr bool has_location() const noexcept { return contends() || what == act::load; }
@@ -65,6 +67,10 @@ struct effect {
     bool wrote = false;  ///< a new store is in the location's history
     bool swapped = false;
     std::int64_t after = 0;
+
+    [[nodiscard]] constexpr std::uint64_t changed() const noexcept {
+        return wrote ? static_cast<std::uint64_t>(before) ^ static_cast<std::uint64_t>(after) : 0;
+    }
 };
 
 /// Returns: a + n in a signed integer of `bits` bits, wrapped.

@@ -15,6 +15,7 @@ struct limits {
     std::uint32_t steps = 2'000;  ///< of one execution
     std::uint32_t spurious = 1;   ///< weak compare-exchanges that fail for no reason, per execution
     bool reduce = true;           ///< false: every interleaving on its own, to check the reduction
+    bool fences = true;           ///< false: every fence is left out, to see what it is there for
     bool old_values = true;       ///< false: a load reads the newest store, as if memory were sequentially consistent
 };
 
@@ -92,7 +93,7 @@ struct [[nodiscard]] exploration {
                                 (weak ? "; weak compare-exchanges failed for no reason at most " +
                                             std::to_string(bounds.spurious) + " times in each" : "") + ")";
         if (proved())
-            return out + (bounds.old_values ? "holds in all interleavings: " : "holds in all sequentially consistent interleavings: ") +
+            return out + (bounds.fences ? "" : "WITHOUT its fences, ") + (bounds.old_values ? "holds in all interleavings: " : "holds in all sequentially consistent interleavings: ") +
                    ran + "\n";
         out += "no fault in " + ran + ", but NOT everything was explored:";
         if (!finished) out += " stopped at the limit of " + std::to_string(bounds.executions) + " executions;";

@@ -149,8 +149,9 @@ private:
         if (next.what == act::fence && next.success == order::seq_cst) return is_fence(s.op) || s.op.is_seq_cst_rmw();
         if (is_fence(s.op)) return next.is_seq_cst_rmw();
         if (!next.has_location() || !s.op.has_location() || next.where != s.op.where) return false;
+        if (!old_values_)
+            return sleeps(s.op) || sleeps(next) || (s.done.changed() & next.mask) != 0 || (next.contends() && (next.mask & s.op.mask) != 0);
         if (s.done.wrote) return from = s.choice.index + 1, true;
-        if (!old_values_ && next.contends()) return true;  // and now a store would come after the load
         return (s.op.what == act::park || s.op.what == act::wake) && next.contends();
     }
     static bool is_fence(const operation& op) noexcept { return op.what == act::fence && op.success == order::seq_cst; }
@@ -176,27 +177,25 @@ private:
         }
         if (!s.op.has_location()) return ask(s);
         memory::location& l = m.at(s.op.where);
-        if (!old_values_ && s.done.wrote)  // nor does a store commute with a load then
-            for (auto e = l.readers.rbegin(); e != l.readers.rend() && *e > l.last_contender; ++e) edge(s, *e);
-        if (s.op.what == act::take) {
+        if (!old_values_) {
+            order_in_sequence(s, l);
+        } else if (s.op.what == act::take) {
             order_take(s, l);
         } else {
             // The later one first, as above. A compare-exchange that failed counts as one that did not: elsewhere it may.
             const int fence = s.op.is_seq_cst_rmw() ? last_fence_ : nobody;
-            const int contender = s.op.contends() || !old_values_ ? l.last_contender : nobody;
+            const int contender = s.op.contends() ? l.last_contender : nobody;
             if (const int later = std::max(fence, contender); later != nobody) edge(s, later);
             if (const int earlier = std::min(fence, contender); earlier != nobody) edge(s, earlier);
         }
-        if (!s.done.wrote) {
+        if (old_values_ && !s.done.wrote) {
             const int source = l.messages[s.choice.index].event;
             if (source != nobody) join(s, source);
         }
         const bool acts = s.done.wrote || s.op.what == act::park || s.op.what == act::wake;
-        if (s.done.wrote) {
-            for (const int e : l.readers) {
+        if (old_values_ && s.done.wrote) {
+            for (const int e : l.readers)
                 if (!before(static_cast<std::size_t>(e), s.before)) reversible_.push_back(static_cast<std::size_t>(e));
-                if (!old_values_) join(s, e);
-            }
         }
         ask(s);
         if (acts)
@@ -205,6 +204,24 @@ private:
             l.readers.push_back(here);
         if (s.op.is_seq_cst_rmw()) seq_cst_.push_back(here);
     }
+
+    /// Without old values two steps may change places if neither changes bits that the other looks at.
+    void order_in_sequence(step& s, const memory::location& l) {
+        const int waited_for = s.op.what == act::take ? memory::made_possible(l, s.op.expected) : nobody;
+        std::size_t writes = l.count - (s.done.wrote ? 1 : 0), reads = l.readers.size();
+        while (writes > 0 || reads > 0) {  // the later one first
+            const int write = writes > 0 ? l.messages[writes - 1].event : nobody, read = reads > 0 ? l.readers[reads - 1] : nobody;
+            if (write == nobody && read == nobody) break;
+            const int e = std::max(write, read);
+            (write > read ? writes : reads) -= 1;
+            if (e == waited_for) return order_take(s, l);
+            const step& other = steps_[static_cast<std::size_t>(e)];
+            if (sleeps(other.op) || sleeps(s.op) || (other.done.changed() & s.op.mask) != 0 || (s.done.changed() & other.op.mask) != 0)
+                edge(s, e);
+        }
+        if (l.last_contender != nobody && sleeps(steps_[static_cast<std::size_t>(l.last_contender)].op)) edge(s, l.last_contender);
+    }
+    static bool sleeps(const operation& op) noexcept { return op.what == act::park || op.what == act::wake; }
 
     /// A step that had to wait: not whoever made it possible could have come after it, but whoever had made it impossible.
     void order_take(step& s, const memory::location& l) {

@@ -64,9 +64,23 @@ struct threading {
     static void relax(unsigned&) noexcept { pause(); }
     static void yield() noexcept { pause(); }
     /// Effects: the loop of a lock word in one step: to look again and find it taken changes nothing.
-    static void lock(word<std::int32_t>& w) noexcept {
-        static_assert(std::is_standard_layout_v<word<std::int32_t>>);  // and so at the address of its only member
-        reinterpret_cast<found_atomic<std::int32_t>&>(w).await(0, 1, order::acquire);
+    static void lock(word<std::int32_t>& w) noexcept { atomic_of(w).await(0, 1, order::acquire); }
+    /// Returns: the bits of mask. Synchronises: with nothing.
+    template <class T>
+    [[nodiscard]] static T look(const word<T>& w, T mask) noexcept {
+        return atomic_of(const_cast<word<T>&>(w)).look(mask);
+    }
+    /// Effects: sets `on`, clears `off`. Returns: what those bits were before. The loop of the product, where loads are of the
+    /// newest value one step: to find that somebody was faster, and to do it again, changes nothing.
+    template <class T>
+    static T change(word<T>& w, T on, T off) noexcept {
+        const detail::engine* const e = detail::exploring();
+        if (e == nullptr || !e->old_values()) return atomic_of(w).change(on, off);
+        T seen = w.load();
+        for (;;) {
+            const T next = (seen | on) & ~off;
+            if (next == seen || w.swap_if_weak(seen, next)) return seen & (on | off);
+        }
     }
 
     /// Returns: the T of the calling thread of the exploration. Requires: the first call for a T is before its threads
@@ -79,6 +93,13 @@ struct threading {
     [[nodiscard]] static std::array<T, max_threads>& all() noexcept {
         static std::array<T, max_threads> of_each;
         return of_each;
+    }
+
+private:
+    template <class T>
+    static found_atomic<T>& atomic_of(word<T>& w) noexcept {
+        static_assert(std::is_standard_layout_v<word<T>>);  // and so at the address of its only member
+        return reinterpret_cast<found_atomic<T>&>(w);
     }
 };
 

@@ -71,16 +71,19 @@ struct alignas(64) frame {
     // ---- fields of flags ---------------------------------------------------------------------------------
     static constexpr unsigned order_bits = 6, zone_shift = 6, node_shift = 9, machine_shift = 13, device_shift = 21;
 
-    [[nodiscard]] unsigned order() const noexcept { return static_cast<unsigned>(flags.load() & 63); }
+    [[nodiscard]] std::int64_t field(unsigned shift, std::int64_t width) const noexcept {
+        return threading::look(flags, width << shift) >> shift;
+    }
+    [[nodiscard]] unsigned order() const noexcept { return static_cast<unsigned>(field(0, 63)); }
     [[nodiscard]] std::uint64_t pages() const noexcept { return std::uint64_t{1} << order(); }
-    [[nodiscard]] zone_kind zone() const noexcept { return static_cast<zone_kind>(flags.load() >> zone_shift & 7); }
-    [[nodiscard]] unsigned node() const noexcept { return static_cast<unsigned>(flags.load() >> node_shift & 15); }
+    [[nodiscard]] zone_kind zone() const noexcept { return static_cast<zone_kind>(field(zone_shift, 7)); }
+    [[nodiscard]] unsigned node() const noexcept { return static_cast<unsigned>(field(node_shift, 15)); }
     [[nodiscard]] unsigned machine() const noexcept {
-        return static_cast<unsigned>(flags.load() >> machine_shift & 255);
+        return static_cast<unsigned>(field(machine_shift, 255));
     }
     /// What device the frame belongs to; none for memory.
     [[nodiscard]] device_type device() const noexcept {
-        return static_cast<device_type>(flags.load() >> device_shift & 7);
+        return static_cast<device_type>(field(device_shift, 7));
     }
     static constexpr std::int64_t identity(zone_kind z, unsigned node, unsigned machine, unsigned order) noexcept {
         return static_cast<std::int64_t>(order) | static_cast<std::int64_t>(z) << zone_shift |
@@ -89,16 +92,12 @@ struct alignas(64) frame {
     static constexpr std::int64_t bit(pg f) noexcept { return std::int64_t{1} << static_cast<unsigned>(f); }
 
     /// Synchronises: test relaxed, set and clear sequentially consistent (one read-modify-write).
-    [[nodiscard]] bool is(pg f) const noexcept { return (flags.load() & bit(f)) != 0; }
+    [[nodiscard]] bool is(pg f) const noexcept { return threading::look(flags, bit(f)) != 0; }
     bool set(pg f) noexcept { return change(bit(f), 0); }
     bool clear(pg f) noexcept { return change(0, bit(f)); }
     /// Effects: sets `on`, clears `off`. Returns: whether any of the bits had been on before.
     bool change(std::int64_t on, std::int64_t off) noexcept {
-        std::int64_t seen = flags.load();
-        for (;;) {
-            const std::int64_t next = (seen | on) & ~off;
-            if (next == seen || flags.swap_if_weak(seen, next)) return (seen & (on | off)) != 0;
-        }
+        return threading::change(flags, on, off) != 0;
     }
 
     [[nodiscard]] bool is_tail() const noexcept { return (link.load() & 1) != 0; }

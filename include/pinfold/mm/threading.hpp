@@ -47,6 +47,21 @@ struct threading {
             if (w.load() == 0 && w.swap_if_weak(free, 1)) return;
         }
     }
+    /// Returns: the bits of mask. Synchronises: with nothing.
+    template <class T>
+    [[nodiscard]] static T look(const word<T>& w, T mask) noexcept {
+        return w.load() & mask;
+    }
+    /// Effects: sets `on`, clears `off`. Returns: what those bits were before. Synchronises: one sequentially consistent
+    /// read-modify-write, unless that changes nothing.
+    template <class T>
+    static T change(word<T>& w, T on, T off) noexcept {
+        T seen = w.load();
+        for (;;) {
+            const T next = (seen | on) & ~off;
+            if (next == seen || w.swap_if_weak(seen, next)) return seen & (on | off);
+        }
+    }
     /// Returns: the T of the calling thread, made when it first asks.
     template <class T>
     [[nodiscard]] static T& own() noexcept {
