@@ -78,8 +78,8 @@ void hot_pairs(const effort& how) {
     row("2", "the pair, against boost::shared_ptr", {no_goal, no_goal, "x peer"}, ratio(ours, all[10]));
     row("2", "the pair, against the 2019 shape (load and compare-exchange)", {no_goal, no_goal, "x peer"},
         ratio(ours, all[7]));
-    plot("peers", "One hot object: acquire and release", "threads at work", "cycles per pair and thread");
-    for (const candidate& c : all) point("peers", c.name, "one", cycles(c));
+    plot("peers", "One hot object: acquire and release", "how many threads", "cycles per pair");
+    for (const candidate& c : all) point("peers", c.name, "one thread", cycles(c));
 }
 
 struct of_bench;

@@ -23,9 +23,9 @@ def line(x1, y1, x2, y2, colour="#000", width=1.0, extra=""):
 def short(value):
     """1024 as 1K, 0.05 as 0.05."""
     for unit, name in ((1 << 20, "M"), (1 << 10, "K")):
-        if value >= unit and value % unit == 0:
+        if value % unit == 0 and value > 0:
             return f"{value / unit:g}{name}"
-    return f"{value:.3g}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def picture(title, height, body, note):
@@ -104,7 +104,7 @@ def bars(axes, points, note):
             colour = COLOURS[groups.index(p["at"]) % len(COLOURS)]
             out += [f'<rect x="{left}" y="{y}" width="{across(p["y"]) - left:.1f}" height="{thick - 2}" fill="{colour}"/>',
                     line(across(p["lo"]), y + thick / 2 - 1, across(p["hi"]), y + thick / 2 - 1, "#000", 1.5),
-                    text(max(across(p["y"]), across(p["hi"])) + 6, y + thick - 4, f"{p['y']:.3g}", 11)]
+                    text(max(across(p["y"]), across(p["hi"])) + 6, y + thick - 4, short(p["y"]), 11)]
             y += thick
         y += 8
     out += [line(left, top - 6, left, y), text((left + right) / 2, y + 18, axes["y"], 13, "middle")]

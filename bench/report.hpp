@@ -80,7 +80,7 @@ inline void row(const std::string& id, const std::string& what, const goal& g, c
                 std::size_t enough = 30) {
     if (values.size() < enough || values.empty())
         return left_out(id, what, g, "only " + std::to_string(values.size()) + " undisturbed samples of the " +
-                                         std::to_string(enough) + " it takes: the machine is busy");
+                                         std::to_string(enough) + " it takes: the machine is busy, or its processors share a core");
     detail::line(detail::head_of_row(id, what, g) + detail::figures("median", "p10", "p90", values) +
                  ",\"n\":" + std::to_string(values.size()) + "}");
 }

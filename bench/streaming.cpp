@@ -196,6 +196,6 @@ int main(int argc, char** argv) {
     const bool q = quick(argc, argv);
     refusals(effort::of(q));
     cold(q ? effort{30, 6, 0, 1} : effort{100, 30, 0, 1});
-    for (const std::size_t pages : {16U, 512U, 16384U}) hot(q ? effort{100, 1.5, 10e3, 8} : effort{}, pages);
+    for (const std::size_t pages : {16U, 512U, 4096U}) hot(q ? effort{100, 1.5, 10e3, 8} : effort{}, pages);
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Measuring two threads at once. Every sample stands between two controls, the same two threads on lines of their own:
 // where those do not run nearly twice as fast as one, something else had a processor, and the sample says nothing.
+// Nor does a round in which two threads add no faster than one: the processors share a core, and lines do not travel.
 #pragma once
 
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct task {
 /// Two threads on two processors: the caller's, and one that waits for it. The caller's processor is given back.
 class two_threads {
     static constexpr double least_scaling = 1.85;
+    static constexpr double least_scaling_of_cores = 1.6;
     static constexpr double least_fairness = 0.5;
 
     // Every word that two threads write or poll has its lines to itself, with the neighbour that is fetched with it.
@@ -72,6 +74,8 @@ public:
         const double end = now_ns() + how.seconds * 1e9;
         for (int kept = 0; kept < how.rounds && now_ns() < end;) {
             const double cycle = cycle_ns();
+            const rate adds = alone(busy_, how.slice_ns / 4);
+            const bool two_cores = together(busy_, how.slice_ns / 4) >= least_scaling_of_cores * adds.per_ns;
             const rate solo = alone(control_, how.slice_ns);
             bool every = true;
             double scaling = together(control_, how.slice_ns / 2) / solo.per_ns;
@@ -79,7 +83,7 @@ public:
                 const rate one = alone(t, how.slice_ns);
                 const double two = together(t, how.slice_ns);
                 const double after = together(control_, how.slice_ns / 2) / solo.per_ns;
-                const bool good = !solo.disturbed && !one.disturbed && two > 0 && scaling >= least_scaling &&
+                const bool good = two_cores && !solo.disturbed && !one.disturbed && two > 0 && scaling >= least_scaling &&
                                   after >= least_scaling;
                 scaling = after;
                 every = every && good;
@@ -98,7 +102,7 @@ private:
         stop_.value.store(0, std::memory_order_relaxed);
         const std::uint64_t turn = go_.value.fetch_add(1) + 1;
         while (ready_.value.load() != turn) breathe();
-        const rate mine = work(t, 0, [end = now_ns() + ns] { return now_ns() >= end; });
+        const rate mine = work(t, 0, [end = now_ns() + ns](double now) { return now >= end; });
         stop_.value.store(1);
         while (done_.value.load() != turn) breathe();
         const bool fair = mine.per_ns >= theirs_.per_ns * least_fairness && theirs_.per_ns >= mine.per_ns * least_fairness;
@@ -106,7 +110,7 @@ private:
     }
 
     static rate alone(task& t, double ns) {
-        return work(t, 0, [end = now_ns() + ns] { return now_ns() >= end; });
+        return work(t, 0, [end = now_ns() + ns](double now) { return now >= end; });
     }
 
     template <class Over>
@@ -114,12 +118,13 @@ private:
         const long undisturbed = switches();
         std::uint64_t n = 0;
         const double start = now_ns();
+        double now = start;
         do {
             t.run(who, t.chunk);
             n += t.chunk;
-        } while (!over());
-        const double took = now_ns() - start;
-        return {static_cast<double>(n) / took, switches() != undisturbed};
+            now = now_ns();  // both threads look, whoever ends the sample: alike in what they do
+        } while (!over(now));
+        return {static_cast<double>(n) / (now - start), switches() != undisturbed};
     }
 
     void follow() {
@@ -128,7 +133,7 @@ private:
             while (go_.value.load() < turn) breathe();
             if (work_ == nullptr) return;
             ready_.value.store(turn);
-            theirs_ = work(*work_, 1, [this] { return stop_.value.load(std::memory_order_relaxed) != 0; });
+            theirs_ = work(*work_, 1, [this](double) { return stop_.value.load(std::memory_order_relaxed) != 0; });
             done_.value.store(turn);
         }
     }
@@ -159,6 +164,11 @@ private:
                           clobber(&words_[who]);
                       }
                   }};
+    task busy_{"as many additions as a core can do", [](int, std::uint64_t n) {
+                   std::uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0;
+                   for (std::uint64_t i = 0; i < n * 8; ++i)
+                       __asm__ volatile("" : "+r"(++a), "+r"(++b), "+r"(++c), "+r"(++d), "+r"(++e), "+r"(++f));
+               }};
     cpu_set_t before_{};
     std::vector<int> cpus_;
     std::thread partner_;
