@@ -123,7 +123,7 @@ TEST_CASE("every page of a mapping is in one VMA of its rmap at every moment of 
         }
         {
             std::lock_guard guard(f.lock);
-            for (const mm::vma* m = f.mappings; m; m = m->file_next) in_file += n - 1 >= m->pgoff && n - 1 < m->pgoff + m->pages();
+            f.mappings.each_overlapping(n - 1, 1, [&](mm::vma&) { ++in_file; });
         }
         wrong += in_memory != 1 || in_file != 1;
         ++asked;

@@ -100,8 +100,9 @@ private:
         phys_.pass(fresh, holder::hand_out, holder::page_cache);
         f_.cache.emplace(start_, file::cached{phys_.number(fresh), pmd_order});
         phys_.lru_add(fresh);
-        for (vma* v = f_.mappings; v; v = v->file_next)
-            if (v != &v_) make_room(*v);
+        f_.mappings.each_overlapping(start_, pages_per_pmd, [this](vma& v) {
+            if (&v != &v_) make_room(v);
+        });
         return collapse_outcome::done;
     }
     /// Effects: an empty table of another mapping goes, so that its next fault finds the huge page. Not where its space

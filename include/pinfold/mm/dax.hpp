@@ -117,7 +117,7 @@ template <class P>
 template <class P>
 [[nodiscard]] frame<P>* dax_busy_page(physical<P>& phys, file& f) {
     std::lock_guard guard(f.lock);
-    if (!f.mappings) return nullptr;
+    if (f.mappings.empty()) return nullptr;
     unmap_file_pages<P>(f, 0, ~std::uint64_t{0}, false);
     word64::full_fence();
     for (const auto& [index, e] : f.dax->entries)

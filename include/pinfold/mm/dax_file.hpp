@@ -132,18 +132,18 @@ void dax_sync(physical<P>& phys, file& f, std::uint64_t first = 0, std::uint64_t
     for (auto& [index, e] : f.dax->entries) {
         const std::uint64_t n = std::uint64_t{1} << e.order;
         if (!e.dirty || index + n <= first || index >= last) continue;
-        for (vma* v = f.mappings; v; v = v->file_next) {
-            if (!v->has(vm::shared) || index >= v->pgoff + v->pages() || index + n <= v->pgoff) continue;
-            auto& mm = *static_cast<space<P>*>(v->owner);
-            const std::uint64_t begin = index > v->pgoff ? index : v->pgoff;
-            for (vaddr a = v->address_of(begin); a < v->end && v->page_offset(a) < index + n; a += page_size) {
+        f.mappings.each_overlapping(index, n, [&](vma& v) {
+            if (!v.has(vm::shared)) return;
+            auto& mm = *static_cast<space<P>*>(v.owner);
+            const std::uint64_t begin = index > v.pgoff ? index : v.pgoff;
+            for (vaddr a = v.address_of(begin); a < v.end && v.page_offset(a) < index + n; a += page_size) {
                 const auto at = mm.tables.find(a, level::pte);
                 word_guard lock(at.lock());
                 for (entry x = at.slot->read(); x.is_leaf() && (x.has(eb::writable) || x.has(eb::dirty));
                      x = at.slot->read())
                     if (at.slot->swap(x, x.without(eb::writable).without(eb::dirty))) break;
             }
-        }
+        });
         e.dirty = false;
     }
     f.dax->metadata_dirty = false;

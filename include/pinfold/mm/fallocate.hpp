@@ -77,7 +77,7 @@ template <class P>
         if (page->is(pg::dirty)) read_page(phys, page, f.blocks[index]);  // written again since
     });
     forget_blocks(f, first, first + n);
-    std::unordered_map<std::uint64_t, file::block> blocks;
+    std::map<std::uint64_t, file::block> blocks;
     for (auto& [index, b] : f.blocks) blocks.emplace(index < first ? index : index - n, b);
     f.blocks = std::move(blocks);
     f.size -= to - from;

@@ -9,11 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <set>
-#include <unordered_map>
 #include <vector>
 
 #include "dax_inode.hpp"
-#include "vma.hpp"
+#include "vma_tree.hpp"
 
 namespace pinfold::mm {
 
@@ -65,20 +64,10 @@ public:
         --it;
         return index < it->first + (std::uint64_t{1} << it->second.order) ? &*it : nullptr;
     }
-    /// Effects: v is asked after all others: a walk sees a parent before the child that copies from it.
-    void attach(vma& v) noexcept {
-        v.file_next = nullptr;
-        v.file_prev = last_mapping;
-        (last_mapping ? last_mapping->file_next : mappings) = &v;
-        last_mapping = &v;
-    }
-    void detach(vma& v) noexcept {
-        if (v.file_prev) v.file_prev->file_next = v.file_next;
-        else mappings = v.file_next;
-        if (v.file_next) v.file_next->file_prev = v.file_prev;
-        else last_mapping = v.file_prev;
-        v.file_next = v.file_prev = nullptr;
-    }
+    /// Effects: v is asked after all that begin with the same page: a walk sees a parent before the child that copies
+    /// from it.
+    void attach(vma& v) noexcept { mappings.insert(v); }
+    void detach(vma& v) noexcept { mappings.erase(v); }
 
     /// Effects: new pages of places [from, to) come from `node`; a later word beats an earlier one.
     void bind(std::uint64_t from, std::uint64_t to, signed char node) { bound.push_back({from, to, node}); }
@@ -91,7 +80,7 @@ public:
 
     [[nodiscard]] bool is_hugetlb() const noexcept { return huge_order != 0; }
     /// Returns: whether nobody can reach the contents any more.
-    [[nodiscard]] bool is_forsaken() const noexcept { return closed && !mappings; }
+    [[nodiscard]] bool is_forsaken() const noexcept { return closed && mappings.empty(); }
     /// Whether what is not cached yet is memory of zeros: there is nothing behind it to be read.
     [[nodiscard]] bool starts_as_zeros() const noexcept { return is_shmem() || kind == file_kind::secret; }
 
@@ -102,7 +91,7 @@ public:
     std::uint64_t size;  ///< bytes
     mutex lock;
     std::map<std::uint64_t, cached> cache;              ///< by page offset
-    std::unordered_map<std::uint64_t, block> blocks;    ///< what is on disk; absent: a hole
+    std::map<std::uint64_t, block> blocks;              ///< what is on disk; absent: a hole
     struct read_window {
         std::uint64_t start = 0, size = 0, ahead = 0;
     };
@@ -110,8 +99,7 @@ public:
     wait_queue written;                                 ///< who waits for a page under writeback
     sleeping_mutex io;                                  ///< held by whoever writes to it or changes its length; outside all
     std::set<std::uint64_t> promised;                   ///< hugetlb: huge pages reserved for it or in it
-    vma* mappings = nullptr;
-    vma* last_mapping = nullptr;
+    vma_tree<&vma::in_file> mappings;
     struct binding {
         std::uint64_t from, to;
         signed char node;

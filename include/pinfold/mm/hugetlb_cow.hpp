@@ -38,24 +38,23 @@ template <class P>
 void steal_huge_page(physical<P>& phys, vma& thief, std::uint64_t offset, frame<P>* head) {
     file& f = *thief.source;
     std::lock_guard guard(f.lock);
-    for (vma* v = f.mappings; v; v = v->file_next) {
-        if (v == &thief || v->has(vm::shared) || v->promised) continue;
-        if (offset < v->pgoff || offset >= v->pgoff + v->pages()) continue;
-        auto& mm = *static_cast<space<P>*>(v->owner);
-        const vaddr a = v->address_of(offset);
-        const huge_place at = find_huge(mm, a, v->huge_order);
-        if (!at.slot) continue;
+    f.mappings.each_overlapping(offset, 1, [&](vma& v) {
+        if (&v == &thief || v.has(vm::shared) || v.promised) return;
+        auto& mm = *static_cast<space<P>*>(v.owner);
+        const vaddr a = v.address_of(offset);
+        const huge_place at = find_huge(mm, a, v.huge_order);
+        if (!at.slot) return;
         frame<P>* lost = nullptr;
         {
             word_guard lock(at.lock());
             const entry e = at.slot->read();
-            if (!e.is_leaf() || e.number() != phys.number(head)) continue;
-            lost = clear_huge(phys, *v, a, at);
-            v->stolen_from.store(1);
+            if (!e.is_leaf() || e.number() != phys.number(head)) return;
+            lost = clear_huge(phys, v, a, at);
+            v.stolen_from.store(1);
         }
         word64::full_fence();
         if (lost) phys.drop(lost, holder::entry);
-    }
+    });
 }
 
 }  // namespace detail

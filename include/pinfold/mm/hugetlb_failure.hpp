@@ -24,8 +24,7 @@ void each_huge_vma(frame<P>* head, Visit visit) {
         rmap->each_overlapping(head->index, head->pages(), [&](vma& v, vaddr) { one(v); });
     } else if (file* f = head->template owner_as<file>()) {
         std::lock_guard guard(f->lock);
-        for (vma* v = f->mappings; v; v = v->file_next)
-            if (head->index >= v->pgoff && head->index < v->pgoff + v->pages()) one(*v);
+        f->mappings.each_overlapping(head->index, 1, one);
     }
 }
 

@@ -49,11 +49,11 @@ void zap_huge_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
 /// Requires: f.lock.
 template <class P>
 void unmap_huge_file(file& f, std::uint64_t from, std::uint64_t to) {
-    for (vma* v = f.mappings; v; v = v->file_next) {
-        const std::uint64_t first = std::max(from, v->pgoff), last = std::min(to, v->pgoff + v->pages());
-        if (first < last)
-            zap_huge_range(*static_cast<space<P>*>(v->owner), *v, v->address_of(first), v->address_of(last));
-    }
+    if (from >= to) return;
+    f.mappings.each_overlapping(from, to - from, [&](vma& v) {
+        const std::uint64_t first = std::max(from, v.pgoff), last = std::min(to, v.pgoff + v.pages());
+        zap_huge_range(*static_cast<space<P>*>(v.owner), v, v.address_of(first), v.address_of(last));
+    });
 }
 
 }  // namespace pinfold::mm

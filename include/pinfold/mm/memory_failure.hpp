@@ -48,14 +48,13 @@ template <class P>
     if (file* f = head->owner_kind() == owner::none_or_file ? head->template owner_as<file>() : nullptr) {
         std::lock_guard guard(f->lock);
         const std::uint64_t index = head->index + phys.index_in_folio(page);
-        for (vma* v = f->mappings; v; v = v->file_next) {
-            if (index < v->pgoff || index >= v->pgoff + v->pages()) continue;
-            auto& mm = *static_cast<space<P>*>(v->owner);
-            const auto at = mm.tables.find(v->address_of(index), level::pte);
+        f->mappings.each_overlapping(index, 1, [&](vma& v) {
+            auto& mm = *static_cast<space<P>*>(v.owner);
+            const auto at = mm.tables.find(v.address_of(index), level::pte);
             const entry e = at.slot->read();
             if (e.is_leaf() && !e.has(eb::protnone) && phys.at(e.number())->zone() == zone_kind::device)
                 report.users.push_back(&mm);
-        }
+        });
         unmap_file_pages<P>(*f, index, 1, false);
     }
     report.holders = is_dax_busy(page) ? 1 : 0;

@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "frame.hpp"
-#include "vma.hpp"
+#include "vma_tree.hpp"
 
 namespace pinfold::mm {
 
@@ -23,18 +23,15 @@ public:
     anon_rmap(const anon_rmap&) = delete;
     anon_rmap& operator=(const anon_rmap&) = delete;
 
-    /// Effects: v is asked too, after all others: a walk sees a parent before the child that copies from it, so that
-    /// what it changed in neither place was copied changed (fork against migration).
+    /// Effects: v is asked too, after all that begin with the same page: a walk sees a parent before the child that
+    /// copies from it, so that what it changed in neither place was copied changed (fork against migration).
     void attach(vma& v) noexcept {
         std::lock_guard guard(lock);
         link(v);
     }
     /// The same. Requires: `lock`.
     void link(vma& v) noexcept {
-        v.anon_next = nullptr;
-        v.anon_prev = last_;
-        (last_ ? last_->anon_next : first_) = &v;
-        last_ = &v;
+        vmas_.insert(v);
         v.anon_.publish(reinterpret_cast<std::intptr_t>(this));
     }
     /// Effects: v is no longer asked. With its last VMA the object goes back to its pool.
@@ -45,24 +42,24 @@ public:
         {
             std::lock_guard guard(self->lock);
             self->unlink(v);
-            last = self->first_ == nullptr;
+            last = self->vmas_.empty();
         }
         if (last) give_back(self);
     }
     /// Effects: v is no longer asked. Requires: `lock`; v is attached here. An object without VMAs is the
     /// caller's to give back.
     void unlink(vma& v) noexcept {
-        (v.anon_prev ? v.anon_prev->anon_next : first_) = v.anon_next;
-        (v.anon_next ? v.anon_next->anon_prev : last_) = v.anon_prev;
-        v.anon_next = v.anon_prev = nullptr;
+        vmas_.erase(v);
         v.anon_.publish(0);
     }
+    /// Effects: v, which stays attached, is out of the way while its pages change. Requires: `lock`, until it is back.
+    void take_out(vma& v) noexcept { vmas_.erase(v); }
+    void put_back(vma& v) noexcept { vmas_.put_back(v); }
     /// Effects: calls visit(vma&, vaddr) for each VMA that covers any of `n` pages from offset `index`; the address
-    /// is that of `index`, which may lie before the VMA. Requires: `lock`.
+    /// is that of `index`, which may lie before the VMA. Requires: `lock`. Complexity: O(log n), and each of these.
     template <class Visit>
     void each_overlapping(std::uint64_t index, std::uint64_t n, Visit visit) {
-        for (vma* v = first_; v; v = v->anon_next)
-            if (index < v->pgoff + v->pages() && index + n > v->pgoff) visit(*v, v->address_of(index));
+        vmas_.each_overlapping(index, n, [&](vma& v) { visit(v, v.address_of(index)); });
     }
 
     spin_lock lock;  ///< outside the page-table locks (spec 07 §18); also guards the bounds of the VMAs in it
@@ -72,8 +69,7 @@ private:
     static void give_back(anon_rmap* self) noexcept;
 
     anon_rmap_pool& home_;
-    vma* first_ = nullptr;
-    vma* last_ = nullptr;
+    vma_tree<&vma::in_family> vmas_;
     anon_rmap* next_free_ = nullptr;
 };
 

@@ -54,9 +54,8 @@ void each_slot(physical<P>&, frame<P>* head, Visit visit) {
         rmap->each_overlapping(head->index, n, [&](vma& v, vaddr a) { each_slot_in<P>(v, a, n, visit); });
     } else if (file* f = head->template owner_as<file>()) {
         std::lock_guard guard(f->lock);
-        for (vma* v = f->mappings; v; v = v->file_next)
-            if (head->index < v->pgoff + v->pages() && head->index + n > v->pgoff)
-                each_slot_in<P>(*v, v->address_of(head->index), n, visit);
+        f->mappings.each_overlapping(head->index, n,
+                                     [&](vma& v) { each_slot_in<P>(v, v.address_of(head->index), n, visit); });
     }
 }
 
@@ -76,9 +75,7 @@ void each_huge_slot(physical<P>&, frame<P>* head, Visit visit) {
         rmap->each_overlapping(head->index, head->pages(), look);
     } else if (file* f = head->template owner_as<file>()) {
         std::lock_guard guard(f->lock);
-        for (vma* v = f->mappings; v; v = v->file_next)
-            if (head->index < v->pgoff + v->pages() && head->index + head->pages() > v->pgoff)
-                look(*v, v->address_of(head->index));
+        f->mappings.each_overlapping(head->index, head->pages(), [&](vma& v) { look(v, v.address_of(head->index)); });
     }
 }
 

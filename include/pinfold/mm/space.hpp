@@ -186,15 +186,29 @@ private:
                !a.is_hugetlb() &&
                a.pgoff + a.pages() == b.pgoff && (!a.anon() || !b.anon() || a.anon() == b.anon());
     }
-    /// Bounds and lists are read by rmap walks, which hold no mmap lock: for a scope, no walk comes to v.
+    /// Bounds and trees are read by rmap walks, which hold no mmap lock: for a scope, no walk comes to v or its kin, and
+    /// v is in no tree.
     class no_walks {
     public:
-        explicit no_walks(vma& v) {
-            if (v.source) file_ = std::unique_lock(v.source->lock);
-            if (anon_rmap* a = v.anon()) family_ = std::unique_lock(a->lock);
+        explicit no_walks(vma& v) : v_(v) {
+            if (v.source) {
+                file_ = std::unique_lock(v.source->lock);
+                v.source->mappings.erase(v);
+            }
+            if (anon_rmap* a = v.anon()) {
+                family_ = std::unique_lock(a->lock);
+                a->take_out(v);
+            }
         }
+        ~no_walks() {
+            if (anon_rmap* a = v_.anon()) a->put_back(v_);
+            if (v_.source) v_.source->mappings.put_back(v_);
+        }
+        no_walks(const no_walks&) = delete;
+        no_walks& operator=(const no_walks&) = delete;
 
     private:
+        vma& v_;
         std::unique_lock<mutex> file_;
         std::unique_lock<spin_lock> family_;
     };

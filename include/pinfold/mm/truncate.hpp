@@ -127,8 +127,7 @@ void remove_cached(physical<P>& phys, file& f, cache_lock& cache, std::uint64_t 
 
 /// Effects: what is behind the pages of [first, last), on disk or in swap, is forgotten. Requires: f.lock.
 inline void forget_blocks(file& f, std::uint64_t first, std::uint64_t last) {
-    for (auto it = f.blocks.begin(); it != f.blocks.end();)
-        it = it->first >= first && it->first < last ? f.blocks.erase(it) : std::next(it);
+    if (first < last) f.blocks.erase(f.blocks.lower_bound(first), f.blocks.lower_bound(last));
 }
 
 /// ftruncate of a cached file, longer or shorter.

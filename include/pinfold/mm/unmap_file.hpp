@@ -16,12 +16,11 @@ template <class P>
 void unmap_file_pages(file& f, std::uint64_t first, std::uint64_t n, bool even_cows) {
     using geo = geometry<P::p4d_folded>;
     const std::uint64_t last = first + n < first ? ~std::uint64_t{0} : first + n;
-    for (vma* v = f.mappings; v; v = v->file_next) {
-        if (first >= v->pgoff + v->pages() || last <= v->pgoff) continue;
-        auto& mm = *static_cast<space<P>*>(v->owner);
+    f.mappings.each_overlapping(first, n, [&](vma& v) {
+        auto& mm = *static_cast<space<P>*>(v.owner);
         zap_gather<P> gather(mm);
-        vaddr a = first > v->pgoff ? v->address_of(first) : v->start;
-        const vaddr end = last < v->pgoff + v->pages() ? v->address_of(last) : v->end;
+        vaddr a = first > v.pgoff ? v.address_of(first) : v.start;
+        const vaddr end = last < v.pgoff + v.pages() ? v.address_of(last) : v.end;
         while (a < end) {
             const auto at = mm.tables.find(a, level::pte);
             if (at.at == level::pte) {
@@ -41,7 +40,7 @@ void unmap_file_pages(file& f, std::uint64_t first, std::uint64_t n, bool even_c
             }
             a = next;
         }
-    }
+    });
 }
 
 }  // namespace pinfold::mm

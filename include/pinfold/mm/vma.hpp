@@ -49,6 +49,16 @@ private:
     std::uint64_t bits_ = 0;  // no word of the MM: nothing is ordered by it
 };
 
+struct vma;
+
+/// Where a VMA stands in a tree of those that show the same thing: vma_tree.hpp.
+struct vma_links {
+    vma* left = nullptr;
+    vma* right = nullptr;
+    std::uint64_t reach = 0;  ///< the page behind the last one of all below
+    std::uint64_t turn = 0;   ///< which one it was to come
+};
+
 struct vma {
     vaddr start = 0;
     vaddr end = 0;
@@ -64,12 +74,10 @@ struct vma {
     std::shared_ptr<hugetlb_promise> promised;  ///< private hugetlb: what is reserved for it, if it is the owner
     word32 stolen_from;                         ///< hugetlb: a page was taken away for the owner (spec 07 B10)
     pointer_word anon_;  ///< anon_rmap*, once it had an anonymous page
-    vma* anon_next = nullptr;          ///< neighbours in the anon_rmap's list
-    vma* anon_prev = nullptr;
-    vma* file_next = nullptr;          ///< neighbours in the file's list
-    vma* file_prev = nullptr;
+    vma_links in_family;               ///< its place among the VMAs of its anon_rmap
+    vma_links in_file;                 ///< and among those of its file
 
-    /// Effects: this VMA is what `o` is, in the place it has itself: all but its range, lists, owner and anon_rmap.
+    /// Effects: this VMA is what `o` is, in the place it has itself: all but its range, trees, owner and anon_rmap.
     void take_nature_of(const vma& o) {
         flags = o.flags;
         pgoff = o.pgoff;

@@ -27,17 +27,17 @@ struct written_back {
 template <class P>
 bool clean_entries(file& f, std::uint64_t index, pfn n) {
     bool dirty = false;
-    for (vma* v = f.mappings; v; v = v->file_next) {
-        if (!v->has(vm::shared) || index < v->pgoff || index >= v->pgoff + v->pages()) continue;
-        const auto at = static_cast<space<P>*>(v->owner)->tables.find(v->address_of(index), level::pte);
-        if (!at.reached(level::pte)) continue;
+    f.mappings.each_overlapping(index, 1, [&](vma& v) {
+        if (!v.has(vm::shared)) return;
+        const auto at = static_cast<space<P>*>(v.owner)->tables.find(v.address_of(index), level::pte);
+        if (!at.reached(level::pte)) return;
         word_guard lock(at.lock());
         const entry e = at.slot->read();
-        if (!e.is_leaf() || e.number() != n || !(e.has(eb::writable) || e.has(eb::dirty))) continue;
+        if (!e.is_leaf() || e.number() != n || !(e.has(eb::writable) || e.has(eb::dirty))) return;
         const entry taken = at.slot->take();  // cleared and flushed
         at.slot->set(taken.without(eb::writable).without(eb::dirty));
         dirty = dirty || taken.has(eb::dirty);
-    }
+    });
     return dirty;
 }
 
@@ -52,8 +52,7 @@ namespace detail {
 
 template <class P>
 void read_page(physical<P>& phys, const frame<P>* page, file::block& to) {
-    const pfn n = phys.number(page);
-    for (std::uint64_t i = 0; i < page_size; ++i) to[i] = phys.data.load(n, i);
+    phys.data.copy_out(phys.number(page), to.data());
 }
 
 /// One writeback of a file; holds its lock between the steps that may not hold it.
