@@ -136,17 +136,17 @@ bool kill_device(scene<P>& s) {
 
 template <class P>
 inline constexpr actor<P> all_actors[] = {
-    {"munmap", memory | dax, true, false, actors::unmap<P>},
-    {"zap", memory | dax, true, false, actors::zap<P>},
-    {"freeing of tables", memory | dax, true, false, actors::free_tables<P>},
+    {"munmap", memory | dax | hugetlb | gigantic, true, false, actors::unmap<P>},
+    {"zap", memory | dax | hugetlb, true, false, actors::zap<P>},
+    {"freeing of tables", memory | dax | hugetlb, true, false, actors::free_tables<P>},
     {"THP page split", huge_memory, true, true, actors::split_page<P>},
     {"THP entry split", bit(shape::pmd), true, true, actors::split_entry<P>},
     {"free and reuse", bit(shape::pte) | huge_memory, true, false, actors::free_and_reuse<P>},
     {"swap-out", memory & ~bit(shape::shared), true, true, actors::page_out<P>},
     {"migration", memory, true, true, actors::migrate<P>},
     {"migration freeze", memory, true, true, actors::freeze<P>, true},
-    {"mprotect(RO)", memory | dax, true, true, actors::write_protect<P>},
-    {"fork", memory | dax, true, true, actors::fork<P>},
+    {"mprotect(RO)", memory | dax | hugetlb | gigantic, true, true, actors::write_protect<P>},
+    {"fork", memory | dax | hugetlb, true, true, actors::fork<P>},
     {"COW by a thread", bit(shape::shared), true, true, actors::copy_on_write<P>},
     {"collapse", bit(shape::pte) | bit(shape::part), true, true, actors::collapse<P>},
     {"truncate", bit(shape::file), true, false, actors::truncate<P>},

@@ -129,7 +129,7 @@ private:
     std::array<frame<P>*, scene<P>::n> pages_{};
 };
 
-bool has_holes(shape s) { return s != shape::pmd && s != shape::dax_pmd; }
+bool has_holes(shape s) { return s != shape::pmd && s != shape::dax_pmd && (bit(s) & (hugetlb | gigantic)) == 0; }
 
 template <class P>
 class matrix {
@@ -142,7 +142,7 @@ public:
         std::printf("\n");
         for (const actor<P>& who : all_actors<P>)
             for (unsigned s = 0; s < static_cast<unsigned>(shape::count_); ++s)
-                if ((who.shapes >> s & 1) != 0) row(who, static_cast<shape>(s));
+                if ((who.shapes >> s & 1) != 0 && exists<P>(static_cast<shape>(s))) row(who, static_cast<shape>(s));
         std::printf("  %d races, %d with the slow path behind the walk\n\n", races_, whole_);
         for (const actor<P>& who : all_actors<P>)
             for (int p = 1; p <= 5; ++p) {
@@ -168,6 +168,7 @@ private:
         const bool fallback = p.at == race_point::before_fallback;
         if (fallback && (!has_holes(s) || who.only_in_walk)) return '.';
         if (s == shape::shared && (how & foll::write) != 0 && !fallback) return '.';  // read-only entries: no walk
+        if (s == shape::pud && how != (foll::pin | foll::write)) return '.';
         INFO(who.name << ", " << shape_names[static_cast<unsigned>(s)] << ", " << p.name << ", flags " << how);
         {
             INFO("and the slow path behind the walk");

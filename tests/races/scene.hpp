@@ -54,19 +54,40 @@ struct raced_6_12 : mm::linux_6_12 {
 };
 
 /// What the walk walks over.
-enum class shape : unsigned { pte, pmd, part, shared, file, dax_pte, dax_pmd, count_ };
-inline constexpr const char* shape_names[] = {"pte", "pmd", "pte of THP", "pte after fork", "memfd pte", "DAX pte", "DAX pmd"};
-/// How many entries the walk reads up to the leaf: RP-1 is passed at each level.
-constexpr int levels(shape s) { return s == shape::pmd || s == shape::dax_pmd ? 3 : 4; }
+enum class shape : unsigned { pte, pmd, part, shared, file, dax_pte, dax_pmd, hugetlb, hugepd, pud, count_ };
+inline constexpr const char* shape_names[] = {"pte",     "pmd",     "pte of THP",  "pte after fork", "memfd pte",
+                                              "DAX pte", "DAX pmd", "hugetlb pmd", "hugetlb hugepd", "hugetlb pud"};
 constexpr unsigned bit(shape s) { return 1U << static_cast<unsigned>(s); }
+/// How many entries the walk reads up to the leaf: RP-1 is passed at each level.
+constexpr int levels(shape s) {
+    if (s == shape::pud) return 2;
+    return s == shape::pmd || s == shape::dax_pmd || s == shape::hugetlb || s == shape::hugepd ? 3 : 4;
+}
 inline constexpr unsigned huge_memory = bit(shape::pmd) | bit(shape::part);
 inline constexpr unsigned anonymous = bit(shape::pte) | huge_memory | bit(shape::shared);
 inline constexpr unsigned dax = bit(shape::dax_pte) | bit(shape::dax_pmd);
+inline constexpr unsigned hugetlb = bit(shape::hugetlb) | bit(shape::hugepd);
+inline constexpr unsigned gigantic = bit(shape::pud);  ///< each page a quarter of a million frames: few races
 inline constexpr unsigned memory = anonymous | bit(shape::file);
 
-inline mm::options small_machine() {
+/// Pages of the size that hangs in hugepd tables: no level of the tables has it.
+inline constexpr unsigned hugepd_order = 12;
+constexpr unsigned order_of(shape s) {
+    return s == shape::pud ? mm::pud_order : s == shape::hugepd ? hugepd_order : mm::pmd_order;
+}
+template <class P>
+constexpr bool exists(shape s) {
+    return s != shape::hugepd || P::has_hugepd;
+}
+
+inline mm::options small_machine(shape s) {
     mm::options o;
     o.ram = 16_MiB;
+    if ((bit(s) & (hugetlb | gigantic)) != 0) {
+        const std::uint64_t pages = s == shape::pud ? 1 : 2;
+        o.ram += (pages + 1) * (mm::page_size << order_of(s));
+        o.huge_pools = {{order_of(s), pages}};
+    }
     o.device_space = 16_MiB;
     o.pmem = 4_MiB;
     return o;
@@ -78,8 +99,8 @@ struct scene {
     static constexpr std::uint64_t n = 4;
     static constexpr vaddr base = vaddr{1} << 44;
 
-    world<P> w{small_machine()};
     shape is;
+    world<P> w{small_machine(is)};
     vaddr a = base;
     std::uint64_t length = 2_MiB;
     std::array<frame<P>*, n> old{};
@@ -106,11 +127,17 @@ struct scene {
         m.source = file;
         m.shared = file != nullptr;
         m.huge = (bit(s) & huge_memory) != 0;
+        if ((bit(s) & (hugetlb | gigantic)) != 0) {
+            m.huge_order = order_of(s);
+            length = mm::page_size << m.huge_order;
+        }
         REQUIRE(w.map(length, m) == base);
-        if ((bit(s) & huge_memory) != 0 || s == shape::dax_pmd) a = base + 3 * mm::page_size;
+        const unsigned at_pmd = huge_memory | bit(shape::dax_pmd) | bit(shape::hugetlb);
+        if ((bit(s) & (at_pmd | hugetlb | gigantic)) != 0) a = base + 3 * mm::page_size;
         for (std::uint64_t k = 0; k < n; ++k)
             REQUIRE(w.t.store(at(k), static_cast<unsigned char>(k + 1)) == mm::fault_result::ok);
-        REQUIRE(w.t.inspect(a).at == (s == shape::dax_pmd || (bit(s) & huge_memory) != 0 ? mm::level::pmd : mm::level::pte));
+        if ((bit(s) & (bit(shape::hugepd) | bit(shape::pud))) == 0)
+            REQUIRE(w.t.inspect(a).at == ((bit(s) & at_pmd) != 0 ? mm::level::pmd : mm::level::pte));
         if (s == shape::part) w.split_entry(base);
         if (s == shape::shared) fork();
         for (std::uint64_t k = 0; k < n; ++k) {
