@@ -29,7 +29,11 @@ def run(program, quick):
     done = subprocess.run([program, *(["--quick"] if quick else [])], text=True, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         print(f"{program.name}: ended with status {done.returncode}", file=sys.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines()], done.returncode == 0
+    printed = done.stdout.splitlines()
+    for line in printed:
+        if not line.startswith("{"):
+            print(f"{program.name}: {line}", file=sys.stderr)
+    return [json.loads(line) for line in printed if line.startswith("{")], done.returncode == 0
 
 
 def exactly(number, what, goals, unit, value):
