@@ -129,7 +129,9 @@ template <class P>
 void dax_sync(physical<P>& phys, file& f, std::uint64_t first = 0, std::uint64_t last = ~std::uint64_t{0}) {
     (void)phys;
     std::lock_guard guard(f.lock);
-    for (auto& [index, e] : f.dax->entries) {
+    for (auto& entry_at : f.dax->entries) {
+        const std::uint64_t index = entry_at.first;
+        auto& e = entry_at.second;
         const std::uint64_t n = std::uint64_t{1} << e.order;
         if (!e.dirty || index + n <= first || index >= last) continue;
         f.mappings.each_overlapping(index, n, [&](vma& v) {
