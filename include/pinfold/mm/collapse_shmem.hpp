@@ -3,12 +3,14 @@
 // beyond cache and entries refuses it. Source: spec 07 B8, spec 10 §12.
 #pragma once
 
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <vector>
 
 #include "collapse_types.hpp"
+#include "race_point.hpp"
 #include "shmem_huge.hpp"
 #include "thp_split.hpp"
 
@@ -30,6 +32,7 @@ public:
         if (!is_huge()) {
             if (const auto o = collect(); o != collapse_outcome::done) return release(o);
             for (page* head : taken_) unmap_from_file(phys_, head);
+            P::races::at(race_point::unmapped);
             page* const fresh = phys_.alloc({.order = pmd_order, .node = v_.node});
             const auto o = fresh ? replace(fresh) : collapse_outcome::no_memory;
             if (fresh && o != collapse_outcome::done) phys_.drop(fresh, holder::hand_out);
@@ -76,6 +79,7 @@ private:
     /// Effects: `fresh` takes the place of all pages, holes are zeros in it. Nothing maps any of them.
     [[nodiscard]] collapse_outcome replace(page* fresh) {
         std::lock_guard cache(f_.lock);
+        if (is_fuller_now()) return collapse_outcome::is_held;
         for (std::size_t i = 0; i < taken_.size(); ++i) {
             page* const head = taken_[i];
             const auto c = f_.cache.find(head->index);
@@ -104,6 +108,13 @@ private:
             if (&v != &v_) make_room(v);
         });
         return collapse_outcome::done;
+    }
+    /// Returns: whether a hole of the block was filled while the file's lock was not held. Requires: f_.lock.
+    [[nodiscard]] bool is_fuller_now() const {
+        const auto first = f_.cache.lower_bound(start_), last = f_.cache.lower_bound(start_ + pages_per_pmd);
+        if (static_cast<std::size_t>(std::distance(first, last)) != taken_.size()) return true;
+        const auto saved = f_.blocks.lower_bound(start_);  // filled, and in swap again
+        return saved != f_.blocks.end() && saved->first < start_ + pages_per_pmd;
     }
     /// Effects: an empty table of another mapping goes, so that its next fault finds the huge page. Not where its space
     /// is busy: ptes show the page as well. Requires: f_.lock.
