@@ -44,7 +44,7 @@ mm::options of_ram(std::uint64_t bytes) {
 /// step is a line from memory: together less than the square root of n. What is counted per page touched may only get
 /// slower by the caches it outgrows.
 paired::goal logarithmic(double larger) { return {std::sqrt(larger), no_goal, "x small state"}; }
-paired::goal per_page() { return {3, no_goal, "x small state, per page"}; }
+paired::goal per_page() { return {4, no_goal, "x small state, per page"}; }
 
 /// One operation in states of several sizes, measured in turn: a row for the ends, a point for each.
 struct growth {
