@@ -29,8 +29,9 @@ inline constexpr int least_left<by_kind<Switch, IsDevice, Device, Ordinary>> = 2
 /// A group is changed at once only where each of its words stays between the values at which the state machine
 /// decides anything: live before, positive and not overflowed afterwards, and above every value that fires a hook.
 /// Whatever else a word may be – dead, zero, blocked, about to overflow, about to die – is met by count<> itself, on
-/// single words; so are groups that another thread was changing. Both ways are the same steps of the same words,
-/// and threads may go either way at the same time.
+/// single words; so are groups that another thread was changing. To each word the step of a group is a
+/// compare-exchange of its own value, as zero_is_dead grabs and as mixes with the adds and subtractions of sticky_dead
+/// (I1 to I6 speak of one word at a time): threads may go either way at the same time.
 template <class Group, class Hold, class Page>
 class packed_run {
     using ops = page_ops<Page>;
