@@ -78,10 +78,12 @@ answer madvise(call<P>& c) {
         {"REMOVE", mm::advice::remove},               {"COLLAPSE", mm::advice::collapse},
         {"NORMAL", mm::advice::normal},               {"DONTNEED_LOCKED", mm::advice::dontneed_locked},
         {"DONTDUMP", mm::advice::dontdump},           {"DODUMP", mm::advice::dodump},
+        {"RANDOM", mm::advice::random},               {"SEQUENTIAL", mm::advice::sequential},
+        {"WILLNEED", mm::advice::willneed},
     };
     for (const auto& [name, advice] : known)
         if (c.word(2) == name) return result_of(c.self.task->madvise(c.address(0), c.number(1), advice));
-    return fails("ENOSYS");
+    return fails("EINVAL");  // as for a number madvise does not know
 }
 
 /// What a process that made this access would get; empty: nothing happened to it.

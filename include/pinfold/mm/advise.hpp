@@ -11,19 +11,20 @@
 #include "populate.hpp"
 #include "reclaim_advice.hpp"
 #include "unmap.hpp"
+#include "willneed.hpp"
 
 namespace pinfold::mm {
 
 enum class advice : unsigned char { hugepage, nohugepage, dontneed, free, cold, pageout, populate_read, populate_write,
                                     mergeable, unmergeable, dontfork, dofork, wipeonfork, keeponfork, remove, collapse,
-                                    dontneed_locked, normal, dontdump, dodump };
+                                    dontneed_locked, normal, dontdump, dodump, random, sequential, willneed };
 
 namespace detail {
 
 /// Whether it only looks at entries; the others change the VMA.
 [[nodiscard]] constexpr bool keeps_vmas(advice what) noexcept {
     return what == advice::dontneed || what == advice::dontneed_locked || what == advice::free || what == advice::cold ||
-           what == advice::pageout;
+           what == advice::pageout || what == advice::willneed;
 }
 
 /// Returns: 0 or -EINVAL where this VMA cannot have the flags that `what` changes; else on and off say which.
@@ -40,7 +41,8 @@ namespace detail {
         case advice::dofork: off = vm::dontcopy; return v.has(vm::io) ? -err::einval : 0;
         case advice::wipeonfork: on = vm::wipeonfork; return v.source || v.has(vm::shared) ? -err::einval : 0;
         case advice::keeponfork: off = vm::wipeonfork; return 0;
-        case advice::normal: case advice::dontdump: return 0;  // neither read-ahead by advice nor dumps of ranges are modelled
+        case advice::normal: case advice::random: case advice::sequential:
+        case advice::dontdump: return 0;  // neither read-ahead by advice nor dumps of ranges are modelled
         case advice::dodump: return v.has(vm::io | vm::pfnmap | vm::mixedmap) ? -err::einval : 0;
         default: return -err::einval;
     }
@@ -72,6 +74,7 @@ template <class P>
         case advice::cold: return advise_reclaim(mm, v, from, to, reclaim_advice::cold);
         case advice::pageout: return advise_reclaim(mm, v, from, to, reclaim_advice::pageout);
         case advice::collapse: return collapse_range(mm, v, from, to);
+        case advice::willneed: return will_need(mm, v, from, to);
         default: break;
     }
     std::uint64_t on = 0, off = 0;

@@ -41,6 +41,12 @@ template <class P, class Use>
         if (detail::access_mapped(mm, a, write, use)) return fault_result::ok;
         mm.mmap_lock.lock_shared();
         vma* v = mm.find(a);
+        if (!v && !write && mm.phys.gate.holds(a)) {  // the kernel's table, which stays as it is; writes end below
+            mm.mmap_lock.unlock_shared();
+            const pfn n = mm.phys.gate.slot.read().number();
+            use(*mm.phys.at(n), n);
+            return fault_result::ok;
+        }
         if (!v && below_stack(mm, a)) {
             mm.mmap_lock.unlock_shared();
             if (!grow_stack(mm, a)) return fault_result::sigsegv;
