@@ -64,11 +64,14 @@ task same_object(const char* name, const Pointer& strong) {
 template <class Page, std::size_t N>
 task own_pages(const char* name) {
     struct alignas(256) mine {
-        std::array<apart<Page>, N> pages;
+        struct alignas(64) line {
+            Page page;
+        };
+        std::array<line, N> pages;
         std::array<Page*, N> slots;
         mine() {
             for (std::size_t i = 0; i < N; ++i) {
-                slots[i] = &pages[i].value;
+                slots[i] = &pages[i].page;
                 slots[i]->count.init();
             }
         }

@@ -111,26 +111,32 @@ TEST_CASE("taking back a grab on the old head frees it, once, when its owner let
 }
 
 TEST_CASE("one of several small pages becomes a tail under a batch: it is counted on its head, the others as before") {
-    for (int which = 0; which < 4; ++which) {
-        frame f[6];
-        for (frame& one : f) one.count.init();
-        const std::array<frame*, 6> pages{&f[0], &f[1], &f[2], &f[3], &f[4], &f[5]};
+    constexpr int together = static_cast<int>(detail::singles_at_once);
+    for (int which = 0; which < together; ++which) {
+        std::array<frame, detail::singles_at_once + 2> f;
+        std::array<frame*, detail::singles_at_once + 2> pages;
+        for (std::size_t i = 0; i < f.size(); ++i) {
+            f[i].count.init();
+            pages[i] = &f[i];
+        }
+        frame& moves = f[static_cast<std::size_t>(which)];
         int grabs = which;  // before the grab of page `which` it becomes a tail of the last
         std::function<void()> when = [&] {
             if (grabs-- > 0) {
                 probe::before_grab = when;
                 return;
             }
-            REQUIRE(f[which].count.freeze(1));
-            heads::make_tail(f[which], f[5]);
-            f[which].count.unfreeze(1);
+            REQUIRE(moves.count.freeze(1));
+            heads::make_tail(moves, f.back());
+            moves.count.unfreeze(1);
         };
         probe::before_grab = when;
         {
             const auto got = try_pin_all(pages);
             REQUIRE(got);
-            for (int i = 0; i < 5; ++i) CHECK(f[i].count.raw() == (i == which ? 1 : 1 + 1024));
-            CHECK(f[5].count.raw() == 1 + 2 * 1024);
+            for (const frame& one : f)
+                if (&one != &f.back()) CHECK(one.count.raw() == (&one == &moves ? 1 : 1 + 1024));
+            CHECK(f.back().count.raw() == 1 + 2 * 1024);
         }
         for (const frame& one : f) CHECK(one.count.raw() == 1);
     }

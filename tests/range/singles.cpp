@@ -93,7 +93,7 @@ std::string spelt(playground& m, const std::vector<frame*>& list) {
 TEST_CASE("every list of five: counts, refusals, runs and releases are those of one page after the other") {
     playground m;
     std::vector<frame*> list(5);
-    for (std::size_t code = 0; code < kinds * kinds * kinds * kinds * kinds; ++code) {
+    for (std::size_t code = 0; code < kinds * kinds * kinds * kinds * kinds; code += 3) {
         std::size_t rest = code;
         for (frame*& p : list) {
             p = m.of(rest % kinds);
@@ -103,14 +103,29 @@ TEST_CASE("every list of five: counts, refusals, runs and releases are those of 
     }
 }
 
+TEST_CASE("small pages among which any two are something else: the same") {
+    playground m;
+    for (std::size_t length = detail::singles_at_once; length < detail::singles_at_once + 3; ++length)
+        for (std::size_t first = 0; first < length; ++first)
+            for (std::size_t second = first + 1; second < length; ++second)
+                for (std::size_t code = 0; code < kinds * kinds; ++code) {
+                    std::vector<frame*> list;
+                    for (std::size_t i = 0; i < length; ++i) list.push_back(m.of(i % 3));
+                    list[first] = m.of(code % kinds);
+                    list[second] = m.of(code / kinds);
+                    if (!like_one_by_one(m, list) || !m.level()) FAIL(spelt(m, list));
+                }
+}
+
 TEST_CASE("long lists: the same") {
     playground m;
     std::minstd_rand random(11);
-    for (int turn = 0; turn < 4000; ++turn) {
-        std::vector<frame*> list(random() % 80);
-        for (frame*& p : list) p = m.of(random() % (turn % 8 == 0 ? kinds : 7));
-        if (turn % 2 == 0)
-            for (std::size_t i = 0; i < list.size(); ++i) list[i] = m.of(i % 3);  // nothing but small pages
+    for (int turn = 0; turn < 2000; ++turn) {
+        std::vector<frame*> list(random() % 120);
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            const bool small = random() % 32 < static_cast<unsigned>(turn % 33);
+            list[i] = m.of(small ? i % 3 : random() % (turn % 8 == 0 ? kinds : 7));
+        }
         if (!like_one_by_one(m, list) || !m.level()) FAIL(spelt(m, list));
     }
 }

@@ -25,9 +25,11 @@ grab_progress grab_array(Page* const* pages, std::size_t n) noexcept {
     using ops = page_ops<Page>;
     constexpr std::uint64_t most = largest_grab<Hold, ops>;
     std::size_t i = 0;
+    std::size_t look_again = 0;
     while (i < n) {
-        if (singles<Hold, Page> few; few.look(pages + i, n - i)) {
+        if (singles<Hold, Page> few; i >= look_again && few.look(pages + i, n - i)) {
             std::size_t k = 0;
+#pragma GCC unroll 8
             for (; k < singles_at_once; ++k) {
                 const outcome got = ops::template try_grab_head<Hold>(few.heads[k], 1);
                 if (!got) [[unlikely]]
@@ -43,6 +45,7 @@ grab_progress grab_array(Page* const* pages, std::size_t n) noexcept {
             i += k;
             if (k == singles_at_once) continue;
         }
+        if (i >= look_again) look_again = i + singles_at_once;
         if (pages[i] == nullptr || Hold::is_exempt(*pages[i])) {
             ++i;
             continue;

@@ -20,13 +20,16 @@ template <class Hold, class Page, class F>
 std::size_t for_each_held_run(Page* const* pages, std::size_t n, F f) {
     using ops = page_ops<Page>;
     std::size_t seen = 0;
+    std::size_t look_again = 0;
     for (std::size_t i = 0; i < n;) {
-        if (singles<Hold, Page> few; few.look(pages + i, n - i)) {
+        if (singles<Hold, Page> few; i >= look_again && few.look(pages + i, n - i)) {
+#pragma GCC unroll 8
             for (std::size_t k = 0; k < singles_at_once; ++k) f(few.heads[k], 1);
             seen += singles_at_once;
             i += singles_at_once;
             continue;
         }
+        if (i >= look_again) look_again = i + singles_at_once;
         if (pages[i] == nullptr || Hold::is_exempt(*pages[i])) {
             seen += pages[i] != nullptr;
             ++i;
