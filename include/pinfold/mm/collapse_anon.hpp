@@ -126,7 +126,7 @@ private:
         }
         // Not under the table's lock: a section may be at work on a neighbour entry. The place stays empty without it:
         // faults need the mmap lock, walks from the pages the rmap lock.
-        fast_section::wait_for_others();
+        P::steps::template wait_for_walks<fast_section>();
     }
     /// Effects: the block is reached again: as `fresh`, or, null, by its ptes as before.
     void hook(page* fresh) {

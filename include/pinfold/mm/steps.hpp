@@ -55,6 +55,12 @@ struct right_steps {
     /// Returns: whether a folio that cannot be made accessible ends the whole walk (DEF-M6).
     static constexpr bool inaccessible_ends_walk() noexcept { return true; }
 
+    /// Effects: the walks are over that may stand in a table of ptes which a collapse has just unhooked (DEF-15, too).
+    template <class Section>
+    static void wait_for_walks() noexcept {
+        Section::wait_for_others();
+    }
+
     // ---- giving units back ---------------------------------------------------------------------------------
     /// Effects: takes back the one unit of a pte whose entry changed (DEF-01).
     template <class Phys, class Page>
