@@ -50,7 +50,7 @@ public:
         phase_ = phase::over;
         objects_.clear();
         ended_.clear();
-        if (found_more_) return start_again();
+        if (found_more_ && (found_ == fault::none || found_ == fault::deadlock)) return start_again();
         if (found_ != fault::none || follow_ != nullptr) return false;
         exhausted_ = !search_.advance();
         return !exhausted_;
@@ -271,7 +271,8 @@ private:
         const memory::location& l = memory_.at(where);
         return l.messages[l.newest()].value;
     }
-    /// Another word is shared than those whose accesses were steps: what was run so far does not count.
+    /// Another word is shared than those whose accesses were steps: what was run so far does not count. A fault that came
+    /// with it does, as the threads have run; but that they wait for ever does not, for they read words that were no steps.
     bool start_again() {
         found_more_ = false;
         found_ = fault::none, what_.clear();
