@@ -150,8 +150,8 @@ private:
         const auto* f = p->template owner_as<mm::file>();
         if (!f) return s + ", of nobody";
         const auto* c = f->find(p->index);
-        return s + ", of a file of kind " + std::to_string(static_cast<unsigned>(f->kind)) + (f->closed ? ", closed" : "") +
-               (f->mappings ? ", mapped" : "") + (c && c->second.first.n == n.n ? ", cached there" : ", not cached there");
+        return s + ", of a file of kind " + std::to_string(static_cast<unsigned>(f->kind)) + (f->is_forsaken() ? ", forsaken" : "") +
+               (c && c->second.first.n == n.n ? ", cached there" : ", not cached there");
     }
     /// Who holds it, by number.
     [[nodiscard]] static std::string text(const mm::shadow_ledger::holders& h) {

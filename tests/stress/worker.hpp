@@ -109,7 +109,7 @@ private:
         constexpr advice which[] = {advice::dontneed, advice::dontneed, advice::free, advice::cold, advice::pageout, advice::pageout,
                                     advice::populate_read, advice::populate_write, advice::mergeable, advice::unmergeable,
                                     advice::dontfork, advice::dofork, advice::wipeonfork, advice::keeponfork,
-                                    advice::hugepage, advice::nohugepage, advice::remove, advice::dontneed_locked};
+                                    advice::hugepage, advice::nohugepage, advice::remove, advice::dontneed_locked, advice::random, advice::willneed};
         const visit v = anyone();
         const range s = in_units();
         (void)v.task->madvise(s.a, s.bytes, which[below(std::size(which))]);
