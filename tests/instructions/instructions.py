@@ -4,6 +4,7 @@
 instructions.py PROGRAM CEILINGS   Callgrind counts the same number every time. A path above its ceiling fails, and so
 does a path without a ceiling or a ceiling without a path. A path far below is said, so that the ceiling is lowered.
 """
+import os
 import platform
 import re
 import shutil
@@ -54,7 +55,8 @@ def count(program):
         out = Path(folder) / "profile"
         done = subprocess.run(
             ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no",
-             "--toggle-collect=measured", program], text=True, capture_output=True, check=False)
+             "--toggle-collect=measured", program], text=True, capture_output=True, check=False,
+            env={"PATH": os.environ["PATH"]})  # meson asks malloc to fill what is freed, and that would be counted
         if done.returncode != 0:
             sys.exit(f"{done.stdout}{done.stderr}valgrind ended with status {done.returncode}")
         costs = inclusive_costs(out)
