@@ -108,7 +108,7 @@ void disjoint(two_threads& threads, const effort& how) {
 }
 
 void one_page(two_threads& threads, const effort& how) {
-    static apart<std::int32_t> w2019{1}, wlinux6{1};
+    static apart<std::int32_t> bare{1}, w2019{1}, wlinux6{1};
     const std::shared_ptr<int> standard = std::make_shared<int>(1);
     const boost::shared_ptr<int> boosted = boost::make_shared<int>(1);
     const boost::intrusive_ptr<page_of<pinfold::count_defaults, one_counter>> intrusive(
@@ -124,13 +124,15 @@ void one_page(two_threads& threads, const effort& how) {
     all.push_back(same_object("boost::intrusive_ptr", intrusive));
     all.push_back(same_object("boost::shared_ptr", boosted));
     all.push_back(same_object("std::shared_ptr", standard));
+    all.push_back({"lock add; lock sub", [](int, std::uint64_t n) { floor_pair(bare.value, n); }});
     threads.measure(all, how);
     row("13", "two threads, one page, against the 2019 shape (load and compare-exchange)", against_2019,
         ratio(all[0], all[1]));
     row("13", "two threads, one page, against the Linux 6 shape (3 RMWs)", against_linux6, ratio(all[0], all[2]));
     row("13", "two threads, one page, against std::shared_ptr", {no_goal, no_goal, "x peer"}, ratio(all[0], all[9]));
-    // Where lines travel fast, a load and compare-exchange seldom fails: the ratio says as much about the way between
-    // the processors as about the code.
+    // Where lines travel fast, a load and compare-exchange seldom fails: those ratios say as much about the way between
+    // the processors as about the code. This one is about the code.
+    row("13", "two threads, one page, against bare locked instructions", {}, ratio(all[0], all[10]));
     row("13", "the pair itself, two threads, one page", {no_goal, no_goal, "cycles"}, cycles_together(all[0]));
     for (const task& t : all) {
         point("contention", t.name, "one thread", cycles_alone(t));

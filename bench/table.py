@@ -175,7 +175,8 @@ def main():
     lines += disassembly()
     if asked.instructions:
         lines += instructions(asked.instructions)
-    rows = sorted((line for line in lines if "row" in line), key=lambda row: int(row["row"]))
+    rows = sorted((line for line in lines if "row" in line),  # numbers first; words as they come
+                  key=lambda row: int(row["row"]) if row["row"].isdigit() else 1000)
     points = [line for line in lines if "series" in line]
     axes = {line["plot"]: line for line in lines if "title" in line}
     print(f"{machine()}\nratios are medians of ratios within a round; 'x floor' is against bare locked instructions\n")
