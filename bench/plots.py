@@ -8,6 +8,7 @@ from html import escape
 
 COLOURS = ("#1f5fa8", "#c8502a", "#2c8a4b", "#7a4fa3", "#b58900", "#0f8b8d", "#a03060", "#555555", "#6b8e23", "#d07aa8",
            "#3f3fbf", "#8b5a2b")
+DASHES = ("none", "8 4", "2 4", "10 3 2 3")
 WIDTH, MARGIN, LINE = 960, 64, 20
 FONT = 'font-family="DejaVu Sans, Verdana, Arial, sans-serif"'
 
@@ -44,6 +45,17 @@ def steps(low, high):
     return [v for v in found if below <= v <= above]
 
 
+def looks(names, name):
+    """Colour and dash of a series. Where all are named "what, how", a colour says what and a dash how."""
+    whats = list(dict.fromkeys(n.rpartition(", ")[0] for n in names))
+    hows = list(dict.fromkeys(n.rpartition(", ")[2] for n in names))
+    what, _, how = name.rpartition(", ")
+    if "" in whats or len(hows) > len(DASHES):
+        number = names.index(name)
+        return COLOURS[number % len(COLOURS)], f'stroke-dasharray="{DASHES[number // len(COLOURS) % len(DASHES)]}"'
+    return COLOURS[whats.index(what) % len(COLOURS)], f'stroke-dasharray="{DASHES[hows.index(how)]}"'
+
+
 def lines(axes, points, note):
     names = list(dict.fromkeys(p["series"] for p in points))
     bottom, top, left, right = 520, 50, MARGIN + 14, WIDTH - 300
@@ -72,7 +84,7 @@ def lines(axes, points, note):
             text(0, 0, axes["y"] + " (logarithmic)", 13, "middle",
                  f'transform="translate(18,{(top + bottom) / 2:.1f}) rotate(-90)"')]
     for i, name in enumerate(names):
-        colour, dash = COLOURS[i % len(COLOURS)], 'stroke-dasharray="6 4"' if i >= len(COLOURS) else ""
+        colour, dash = looks(names, name)
         mine = sorted((p for p in points if p["series"] == name), key=lambda p: p["at"])
         path = " ".join(f"{across(p['at']):.1f},{up(p['y']):.1f}" for p in mine)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" {dash}/>')
@@ -81,7 +93,7 @@ def lines(axes, points, note):
             out += [line(x, up(p["lo"]), x, up(p["hi"]), colour, 1.5),
                     f'<circle cx="{x:.1f}" cy="{up(p["y"]):.1f}" r="3.2" fill="{colour}"/>']
         y = top + 12 + i * LINE
-        out += [line(right + 16, y - 4, right + 40, y - 4, colour, 3, dash), text(right + 46, y, name, 12)]
+        out += [line(right + 12, y - 4, right + 44, y - 4, colour, 2.5, dash), text(right + 50, y, name, 12)]
     return picture(axes["title"], max(bottom + 84, top + 40 + len(names) * LINE), out, note)
 
 
