@@ -175,9 +175,15 @@ template <class P, class Subject>
 void examine_pages(examiner& x) {
     using of = page_laws<P, Subject>;
     if constexpr (!of::applies) {
-        x.not_applicable(laws::head_counts, "the policy has no room for two pins");
+        const char* const why = of::asks_for_size                ? "hybrid pins ask how large a page is, and the kit has no pages of two sizes"
+                                : count_traits<P>::has_pins ? "the policy has no room for two pins"
+                                                            : "the policy has no pins";
+        for (const law* l : {&laws::head_counts, &laws::head_by_rule, &laws::exemption, &laws::counted_before_free,
+                             &laws::run_of_pages, &laws::hook_once, &laws::head_changes})
+            x.not_applicable(*l, why);
     } else {
         x.one_thread(laws::head_counts, &of::head_counts);
+        x.one_thread(laws::head_by_rule, &of::head_by_rule);
         x.one_thread(laws::exemption, &of::exemption);
         x.one_thread(laws::counted_before_free, &of::counted_before_free);
         x.one_thread(laws::run_of_pages, &of::run);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
-// The laws of counting lifted to pages: heads and tails, hooks, statistics, exempt pages.
+// The laws of counting lifted to pages: heads and tails under the rules a page may find its head by, hooks, statistics, exempt pages.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <type_traits>
 
+#include "../policy/aligned_head.hpp"
+#include "../policy/self_head.hpp"
 #include "laws_of_counting.hpp"
 #include "report.hpp"
 #include "subject.hpp"
@@ -14,6 +16,7 @@ namespace pinfold::check {
 
 namespace laws {
 inline constexpr law head_counts{"head counts", "what is done to a tail is counted on its head, and the tail's own word is left alone"};
+inline constexpr law head_by_rule{"head by rule", "a page that is its own head counts for itself, one of an aligned block for the block, and no other word moves"};
 inline constexpr law exemption{"exemption", "pins of an exempt page succeed, change nothing, and so do their releases"};
 inline constexpr law counted_before_free{"counted before free", "statistics balance, and count a release before the page can be freed"};
 inline constexpr law run_of_pages{"run of pages", "a run of n pages holds n pins, and a run that fails holds none"};
@@ -27,7 +30,10 @@ template <class P, class Subject>
 class page_laws {
     using traits = count_traits<P>;
 
-    template <class Q, class Word>
+    enum class rule : unsigned char { tagged, self, aligned };
+    static constexpr unsigned aligned_order = 2;
+
+    template <class Q, class Word, rule Rule = rule::tagged>
     struct frame {
         pinfold::count<Q> count;
         Word link;
@@ -44,6 +50,8 @@ class page_laws {
             f->counted = f->counted && f->acquired == f->released;
             f->life.end();
         }
+        static inline thread_local frame* first = nullptr;  ///< of the array that aligned blocks are in
+        static frame* base() noexcept { return first; }
         static bool exempted(const frame& f) noexcept { return f.is_exempt; }
         struct statistics {
             static void acquired(const frame& f, std::uint64_t n) noexcept {
@@ -55,7 +63,9 @@ class page_laws {
         };
         struct pinfold_policy {
             using page = frame;
-            using head = tagged_head<&frame::link>;
+            using head = std::conditional_t<Rule == rule::self, self_head,
+                                            std::conditional_t<Rule == rule::aligned, aligned_head<aligned_order, &frame::base>,
+                                                               tagged_head<&frame::link>>>;
             using release = std::conditional_t<traits::overflow == overflow_rule::saturate, free_at_zero<&frame::free>,
                                                on_release<idle_at_one<&frame::idle>, free_at_zero<&frame::free>>>;
             using statistics = typename frame::statistics;
@@ -84,7 +94,9 @@ class page_laws {
     };
 
 public:
-    static constexpr bool applies = traits::has_pins && traits::form != pin_form::hybrid &&
+    /// The kit's pages are of one size: it has none for a scheme that asks how large a page is.
+    static constexpr bool asks_for_size = traits::has_pins && traits::form == pin_form::hybrid;
+    static constexpr bool applies = traits::has_pins && !asks_for_size &&
                                     (!traits::stated || (traits::limits.max_pins >= 2 && P::budget.batch >= 2 &&
                                                          traits::limits.max_refs >= 2)) &&
                                     (traits::stated || traits::limits.largest_batch >= 4);
@@ -108,6 +120,13 @@ public:
             t.need(b.at[0].count.raw() == 1 && b.at[3].count.raw() == tail_before && b.at[0].frees == 0,
                    [&] { return "given back through page " + std::to_string(i) + " the head has " + std::to_string(b.at[0].count.raw()); });
         }
+        return t;
+    }
+
+    static trial head_by_rule() {
+        trial t;
+        with_rule<rule::self>(t, "self_head", [](int i) { return i; });
+        with_rule<rule::aligned>(t, "aligned_head", [](int i) { return i & ~((1 << aligned_order) - 1); });
         return t;
     }
 
@@ -169,6 +188,39 @@ public:
         return t;
     }
 
+private:
+    /// Each page of two blocks in turn; head_of: the place of its head.
+    template <rule Rule, class HeadOf>
+    static void with_rule(trial& t, const char* name, HeadOf head_of) {
+        using page = frame<alone<P>, unsync_word<std::intptr_t>, Rule>;
+        using o = ops<page>;
+        constexpr int pages = 2 << aligned_order;
+        const auto unit = static_cast<std::int64_t>(traits::pin_unit);
+        for (int i = 0; i < pages; ++i) {
+            page at[pages];
+            page::first = at;
+            for (int k = 0; k < pages; ++k)
+                if (head_of(k) == k) at[k].count.init(1);
+            const auto says = [&](const char* what) { return std::string(name) + ": " + what + " page " + std::to_string(i) + " counts elsewhere"; };
+            page& head = at[head_of(i)];
+            const auto alone_at = [&](std::int64_t n) {
+                bool right = head.count.raw() == n;
+                for (int k = 0; k < pages; ++k)
+                    if (&at[k] != &head) right = right && at[k].frees == 0 && at[k].count.raw() == (head_of(k) == k ? 1 : page().count.raw());
+                return right;
+            };
+            const bool got = static_cast<bool>(o::try_pin(&at[i], 1));
+            t.need(got && alone_at(1 + unit), [&] { return says("a pin of"); });
+            o::unpin(&at[i], 1);
+            t.need(alone_at(1) && head.frees == 0, [&] { return says("an unpin of"); });
+            const bool ref = static_cast<bool>(o::try_get(&at[i], 1));
+            t.need(ref && alone_at(2), [&] { return says("a reference of"); });
+            o::put(&at[i], 2);
+            t.need(head.frees == 1 && head.counted, [&] { return says("the last release of"); });
+        }
+    }
+
+public:
     /// One thread gives two pins back at once, the other a reference: from 2 units and a baseline to 1, then to 0.
     static exploration hook_once(bool, limits l) {
         return explore("hook once", [](program& p) {

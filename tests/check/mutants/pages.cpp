@@ -32,6 +32,14 @@ struct tail_for_head : right<Page> {
         return right<Page>::template try_grab_head<typename right<Page>::pinning>(p, n);
     }
 };
+/// A rule whose answer never changes is taken for one by which every page is its own head.
+template <class Page>
+struct stable_for_self : right<Page> {
+    static pinfold::outcome try_pin(Page* p, std::uint64_t n = 1) noexcept {
+        if constexpr (right<Page>::policy::head::stable) return right<Page>::template try_grab_head<typename right<Page>::pinning>(p, n);
+        else return right<Page>::try_pin(p, n);
+    }
+};
 /// DEF-14: the head is not looked at again after the grab.
 template <class Page>
 struct no_head_check : right<Page> {
@@ -163,6 +171,7 @@ TEST_CASE("mutants of the page operations are rejected") {
     constexpr unsigned part = check::pages;
     rejected<sticky, with_ops<release_on_tail>, part>("held on the head, released on the tail", laws::head_counts);
     rejected<sticky, with_ops<tail_for_head>, part>("DEF-02 tail taken for its head", laws::head_counts);
+    rejected<sticky, with_ops<stable_for_self>, part>("a stable rule taken for self_head", laws::head_by_rule);
     rejected<sticky, with_ops<pin_is_a_reference>, part>("DEF-10 pin of a page is a reference", laws::head_counts);
     rejected<sticky, with_ops<no_head_check>, part>("DEF-14 head not looked at again", laws::head_changes);
     rejected<sticky, with_ops<undo_on_new_head>, part>("undo on the new head", laws::head_changes);
