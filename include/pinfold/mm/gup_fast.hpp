@@ -85,8 +85,10 @@ private:
     template <bool Pin>
     bool ptes_in_blocks(entry_slot* slot, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
         segment s(*this);
-        const pte_blocks<P, Pin> blocks(rules_);
-        for (std::uint64_t left = (end - a) >> page_shift; left != 0;) {
+        pte_blocks<P, Pin> blocks(rules_);
+        std::uint64_t left = (end - a) >> page_shift;
+        blocks.prefetch_first(slot, left);
+        while (left != 0) {
             if (is_full()) return false;
             page** const at = place();
             const walk_step done = blocks.take(slot, {upper_slot, upper}, left, at);
@@ -95,7 +97,7 @@ private:
             slot += done.served;
             if (done.next == walk_step::stop) return false;
             if (done.next == walk_step::go_on) {
-                if (done.served == blocks.width) blocks.prefetch(slot, left, at);
+                if (done.served == blocks.width) blocks.prefetch_next(slot, left, at);
                 continue;
             }
             if (!pte(s, *slot, upper_slot, upper, end - (left << page_shift))) return false;

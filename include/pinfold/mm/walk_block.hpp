@@ -38,10 +38,13 @@ public:
     };
 
     explicit pte_blocks(const walk_rules<P>& rules) noexcept : rules_(rules), plain_(rules.plain_leaf()) {}
+    pte_blocks(const pte_blocks&) = delete;
+    pte_blocks& operator=(const pte_blocks&) = delete;
+    ~pte_blocks() { flush(); }
 
     /// Effects: serves entries from `slot` on, `left` at most, into pages[0 …).
     /// Synchronises: each grab is sequentially consistent, and fenced before the second look at its entry.
-    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take(entry_slot* slot, const table& t, std::uint64_t left, page** pages) const {
+    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const entry e = slot->read();
         if (!plain_.passes(e)) return {walk_step::one_by_one, 0};
         page* const p = phys().at(e.number());
@@ -50,12 +53,15 @@ public:
         return block(slot, t, counted{static_cast<unsigned>(left)}, pages);
     }
 
-    /// Effects: asks for the lines of the pages a little ahead, where the last block's were in no order: the processor
-    /// foresees the others by itself.
-    PINFOLD_DETAIL_HOT void prefetch(const entry_slot* slot, std::uint64_t left, page* const* last) const noexcept {
-        if (left < ahead + width || last[width - 1] == last[0] + (width - 1)) return;
-        for (unsigned i = ahead; i < ahead + width; ++i)
-            if (const entry e = slot[i].read(); plain_.passes(e)) __builtin_prefetch(phys().at(e.number()), 1);
+    // Lines of pages in no order are asked for a little ahead; those of pages in a row the processor foresees by itself.
+    /// Requires: `slot` is the first of `left` entries of the table. Effects: asks for the first pages.
+    PINFOLD_DETAIL_HOT void prefetch_first(const entry_slot* slot, std::uint64_t left) const noexcept {
+        if (left < 2 * width || slot[width - 1].read().number() - slot->read().number() == width - 1) return;
+        prefetch(slot, left < ahead ? static_cast<unsigned>(left) : ahead);
+    }
+    /// Requires: `last` are the pages of the block before `slot`. Effects: asks for a block's worth further on.
+    PINFOLD_DETAIL_HOT void prefetch_next(const entry_slot* slot, std::uint64_t left, page* const* last) const noexcept {
+        if (left >= ahead + width && last[width - 1] != last[0] + (width - 1)) prefetch(slot + ahead, width);
     }
 
     static constexpr unsigned width = 8;
@@ -64,11 +70,15 @@ private:
     static constexpr unsigned ahead = 40;
 
     [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
+    PINFOLD_DETAIL_HOT void prefetch(const entry_slot* slot, unsigned n) const noexcept {
+        for (unsigned i = 0; i < n; ++i)
+            if (const entry e = slot[i].read(); plain_.passes(e)) __builtin_prefetch(phys().at(e.number()), 1);
+    }
 
     /// N: fixed or counted, 1 … width. A frame that is no plain page is found after the grab: what one adds to a tail is
     /// refused, and what one adds to another head is given back as it was added.
     template <class N>
-    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, N n, page** pages) const {
+    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, N n, page** pages) {
         std::uint64_t e[width];
         std::uint64_t any = 0, all = ~std::uint64_t{0};
         n.each([&](unsigned i) __attribute__((always_inline)) {
@@ -93,7 +103,7 @@ private:
     /// Effects: keeps the first pages of a block that are all right, records them, and gives the others back.
     template <class N>
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step look_again(entry_slot* slot, const table& t, const std::uint64_t* e, N n,
-                                                          page** pages) const {
+                                                          page** pages) {
         looks<P> heads;
         std::int64_t owners = 1;
         n.each([&](unsigned i) __attribute__((always_inline)) {
@@ -139,7 +149,7 @@ private:
     }
 
     /// What is in front of an entry that is no part of a block.
-    [[gnu::noinline]] walk_step shorter_block(entry_slot* slot, const table& t, unsigned n, page** pages) const {
+    [[gnu::noinline]] walk_step shorter_block(entry_slot* slot, const table& t, unsigned n, page** pages) {
         unsigned k = 0;
         for (; k < n; ++k) {
             const entry e = slot[k].read();
@@ -149,17 +159,32 @@ private:
         return block(slot, t, counted{k}, pages);
     }
 
-    void record(page** pages, std::uint64_t n, const looks<P>& heads) const {
-        if (n == 0) return;
-        if (heads.of_one_node()) {
-            ops::template record<hold>(pages[0], n);
-        } else {
-            for (std::uint64_t i = 0; i < n; ++i) ops::template record<hold>(pages[i], 1);
-        }
+    PINFOLD_DETAIL_HOT void record(page** pages, std::uint64_t n, const looks<P>& heads) {
+        if (heads.of_one_node()) [[likely]]
+            acquired(heads.any, n);
+        else
+            for (std::uint64_t i = 0; i < n; ++i) acquired(pages[i]->flags.load(), 1);
         if constexpr (P::ledger::enabled)
             for (std::uint64_t i = 0; i < n; ++i) phys().note(pages[i], one::kind, 1);
         if ((heads.all & page::bit(pg::referenced)) == 0) [[unlikely]]
-            for (std::uint64_t i = 0; i < n; ++i) pages[i]->set(pg::referenced);
+            for (std::uint64_t i = 0; i < n; ++i)
+                if (!pages[i]->is(pg::referenced)) pages[i]->set(pg::referenced);
+    }
+    /// Effects: counts n pins on the node that the flags of a frame name: as many blocks as possible at once.
+    PINFOLD_DETAIL_HOT void acquired(std::int64_t flags, std::uint64_t n) {
+        if constexpr (Pin) {
+            const auto node = static_cast<unsigned>(flags >> page::node_shift & 15);
+            if (node != node_) [[unlikely]]
+                flush();
+            node_ = node;
+            acquired_ += n;
+        } else {
+            (void)flags, (void)n;
+        }
+    }
+    void flush() {
+        if (acquired_ != 0) phys().stats.acquired(node_, acquired_);
+        acquired_ = 0;
     }
 
     // ---- runs ---------------------------------------------------------------------------------------------
@@ -217,6 +242,8 @@ private:
     }
     [[nodiscard]] static std::uint64_t pages_of(std::int64_t flags) noexcept { return std::uint64_t{1} << (flags & 63); }
 
+    std::uint64_t acquired_ = 0;  ///< pins that stand and are not in the statistics yet
+    unsigned node_ = 0;           ///< where they are
     const walk_rules<P>& rules_;
     const typename walk_rules<P>::test plain_;
     const bool asks_each_ = rules_.wants(foll::longterm);  ///< questions about each page that is held
