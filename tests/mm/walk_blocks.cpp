@@ -345,10 +345,11 @@ BOTH_IN_BLOCKS("ranges: the same pages and units as slots, one element per folio
 
 BOTH_IN_BLOCKS("ranges: more runs than one walk can list; a fork in between gives all of them back") {
     world<TestType> w;
-    const vaddr a = w.map(512 * 4096);
-    for (std::uint64_t k = 0; k < 512; ++k)  // no two frames in a row
-        REQUIRE(w.t.touch(a + (k % 2 == 0 ? k : 511 - k) * 4096, true) == mm::fault_result::ok);
+    // Two pages before the end of a table: the list is not filled by whole blocks.
+    const vaddr a = w.map(512 * 4096, {.at = (vaddr{1} << 43) + 2_MiB - 2 * 4096});
+    REQUIRE(w.t.fault_in(a, 512, true) == 512);
     std::vector<mm::pinned_run<TestType>> runs;
+    hooked::once(race_point::before_fallback, [] { FAIL_CHECK("the slow path has nothing to do here"); });
     REQUIRE(w.t.pin_user_pages_fast_ranges(a, 512, foll::write, runs) == 512);
     CHECK(runs.size() == 512);
     CHECK(w.box.counters().live() == 512);
@@ -362,6 +363,40 @@ BOTH_IN_BLOCKS("ranges: more runs than one walk can list; a fork in between give
     CHECK(n == (noticed ? 0 : 64));
     CHECK(w.box.counters().live() == (noticed ? 0 : 64));
     w.t.unpin_user_page_ranges(std::span<const mm::pinned_run<TestType>>(list.begin(), list.end()));
+    CHECK(w.box.counters().live() == 0);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("ranges: a page that is mapped twice in a row is two elements") {
+    world<TestType> w;
+    auto* page = w.box.driver_page();
+    const vaddr a = w.map(2 * 4096, {.shared = true, .kind = mm::map_kind::mixedmap});
+    REQUIRE(w.t.insert_page(a, page) == 0);
+    REQUIRE(w.t.insert_page(a + 4096, page) == 0);
+    std::vector<mm::pinned_run<TestType>> runs;
+    CHECK(w.t.pin_user_pages_fast_ranges(a, 2, 0, runs) == 2);
+    CHECK(runs == std::vector<mm::pinned_run<TestType>>(2, {page, page, 1}));
+    w.t.unpin_user_page_ranges(runs);
+    CHECK(w.box.counters().live() == 0);
+    CHECK(w.t.munmap(a, 2 * 4096) == 0);
+    w.box.put_driver_page(page);
+}
+
+BOTH_IN_BLOCKS("blocks and runs: a long-term pin of pages that must be able to move is left to the slow path") {
+    mm::options o = small();
+    o.movable = 64_MiB;
+    world<TestType> w(o);
+    const vaddr a = w.map(16 * 4096), huge = w.huge();
+    REQUIRE(w.t.fault_in(a, 16, true) == 16);
+    w.split_entry(huge);
+    for (const vaddr at : {a, huge}) {
+        REQUIRE(w.page_at(at)->zone() == mm::zone_kind::movable);
+        const long n = fast_only(w, at, 16, foll::pin | foll::longterm | foll::write);
+        CHECK(n == (is_2019<TestType> ? 16 : 0));
+        w.unpin(n);
+        compare_forms(w, at, 16, foll::pin | foll::longterm | foll::write);
+        compare_forms(w, at, 16, foll::pin | foll::write);
+    }
     CHECK(w.box.counters().live() == 0);
     w.audit();
 }
