@@ -17,15 +17,16 @@ namespace detail {
 /// Clears one huge entry. Requires: its lock. Returns: the head whose reference (holder: entry) is now the caller's.
 template <class P>
 [[nodiscard]] frame<P>* clear_huge(physical<P>& phys, vma& v, vaddr a, const huge_place& at) {
+    const entry seen = at.slot->read();
+    frame<P>* head = seen.is_leaf() ? phys.head(phys.at(seen.number())) : nullptr;
+    if (P::hugetlb_unmap_restores && head && v.promised && head->is_anon() && phys.hugetlb.of(v.huge_order)->state().surplus == 0) {
+        head->set(pg::restore_reserve);
+        v.promised->untake(huge_index(v, a));  // before the place is empty: a fault that finds it so asks for the promise
+    }
     const entry e = at.slot->take();
-    if (!e.is_leaf()) return nullptr;
-    frame<P>* head = phys.head(phys.at(e.number()));
+    if (!head) return nullptr;
     if (e.has(eb::dirty)) head->set(pg::dirty);
     unmap_huge(head);
-    if (P::hugetlb_unmap_restores && v.promised && head->is_anon() && phys.hugetlb.of(v.huge_order)->state().surplus == 0) {
-        head->set(pg::restore_reserve);
-        v.promised->untake(huge_index(v, a));
-    }
     return head;
 }
 
