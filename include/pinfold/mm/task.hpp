@@ -18,6 +18,7 @@
 #include "msync.hpp"
 #include "release.hpp"
 #include "uffd.hpp"
+#include "walk_runs.hpp"
 
 namespace pinfold::mm {
 
