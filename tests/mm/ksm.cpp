@@ -77,6 +77,23 @@ BOTH_PROFILES("a page somebody holds is not merged, and its equal partner is an 
     w.audit();
 }
 
+BOTH_PROFILES("a page of a huge folio is split off, merges, and is locked by nobody afterwards", "[ksm]") {
+    mergeable<TestType> w;
+    const vaddr a = w.huge(), last = a + 511 * one, b = w.region({9});
+    for (vaddr at = a; at < last; at += one) {  // no two alike
+        w.put_byte(w.t, at, static_cast<unsigned char>(at >> mm::page_shift));
+        w.put_byte(w.t, at + 1, static_cast<unsigned char>(at >> mm::page_shift >> 8));
+        w.put_byte(w.t, at + 2, 1);
+    }
+    w.put_byte(w.t, last, 9);
+    REQUIRE(w.t.madvise(a, 2_MiB, mm::advice::mergeable) == 0);
+    w.scan();
+    CHECK(w.kind(last) == mm::page_kind::ksm);
+    CHECK(w.page_at(last) == w.page_at(b));
+    CHECK(w.kind(a) == mm::page_kind::anon);
+    w.audit();
+}
+
 BOTH_PROFILES("a write to a KSM page copies, even the last one", "[ksm]") {
     mergeable<TestType> w;
     const vaddr a = w.region({5, 5});

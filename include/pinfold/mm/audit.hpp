@@ -79,6 +79,7 @@ private:
     void check_frame(frame<P>* f) {
         const pfn n = phys_.number(f);
         const seen_mappings s = found(seen_, n);
+        if (f->is(pg::locked)) fault("page lock", n, "of a frame nobody works on", 1, "must be", 0);
         if (f->mapcount.load() != s.ptes) fault("INV-2", n, "mapcount", f->mapcount.load(), "ptes", s.ptes);
         if (f->is_tail()) {
             if (f->count.raw() != 0) fault("INV-6", n, "count of a tail", f->count.raw(), "must be", 0);

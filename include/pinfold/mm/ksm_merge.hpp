@@ -89,10 +89,11 @@ template <class P>
     frame<P>* head = phys.head(page);
     if (!head->is_anon() || (head->is_ksm() && head->template owner_as<ksm_node>()) || !try_lock_page(head)) return false;
     if (head->is(pg::large)) {  // the caller's reference, and the lock, go to the page
-        const bool split = split_folio(phys, head, page) == 0;
-        unlock_page(head);
+        if (split_folio(phys, head, page) != 0) {
+            unlock_page(head);
+            return false;
+        }
         head = page;
-        if (!split || !try_lock_page(head)) return false;
     }
     bool merged = false;
     {
