@@ -252,11 +252,11 @@ class Refusals(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs somebody else's process: run as root to have one")
     def test_a_process_of_somebody_else(self):
-        # Built to count the lines it runs, it would say that this user may not write the figures.
-        with Child("") as child:
+        with Child("") as child, tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o777)  # built to count the lines it runs, it writes figures, and complains if it may not
             result = subprocess.run([PINSCOPE, str(child.pid)], capture_output=True, text=True, check=False,
                                     user=65534, group=65534, extra_groups=[],
-                                    env={**os.environ, "GCOV_ERROR_FILE": "/dev/null"})
+                                    env={**os.environ, "GCOV_PREFIX": directory})
         self.assert_refused(result, "no permission", str(child.pid))
 
 
