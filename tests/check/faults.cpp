@@ -269,3 +269,16 @@ TEST_CASE("words made before an exploration start every execution with their val
     CHECK(outside.load() == 5);
     CHECK(outside.drop(5));
 }
+
+TEST_CASE("a program that is another one in each execution is told so, and nothing is claimed of it") {
+    int executions = 0;
+    const auto r = run([&executions](check::program& p) {
+        auto& s = p.make<shared>("shared");
+        const bool odd = ++executions % 2 != 0;
+        p.thread([&s, odd] { odd ? s.flag.store(1, order::relaxed) : s.lock.store(1, order::relaxed), s.flag.store(2, order::relaxed); });
+        p.thread([&s] { s.total = s.flag.load(order::relaxed) + s.lock.load(order::relaxed); });
+    });
+    CHECK(r.found == fault::bad_schedule);
+    CHECK(!r.proved());
+    CHECK(r.text().find("does not repeat itself") != std::string::npos);
+}

@@ -51,6 +51,10 @@ public:
         objects_.clear();
         ended_.clear();
         if (found_more_ && (found_ == fault::none || found_ == fault::deadlock)) return start_again();
+        if (search_.diverged() && found_ == fault::none) {
+            found_ = fault::bad_schedule;
+            what_ = "the program does not repeat itself: what it does depends on more than its schedule, on an address, say";
+        }
         if (found_ != fault::none || follow_ != nullptr) return false;
         exhausted_ = !search_.advance();
         return !exhausted_;

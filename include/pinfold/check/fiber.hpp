@@ -42,7 +42,7 @@ public:
     /// Effects: the next switch to it calls run(argument) on a fresh stack. What ran on it before is forgotten, not
     /// unwound. Requires: run never returns.
     void start(entry run, void* argument) {
-        if (!stack_) stack_ = std::make_unique<unsigned char[]>(stack_size);
+        if (!stack_) stack_.reset(new unsigned char[stack_size]);  // what is not touched costs nothing
 #if PINFOLD_DETAIL_ASAN
         __asan_unpoison_memory_region(stack_.get(), stack_size);
         bottom_ = stack_.get(), size_ = stack_size, fake_ = nullptr;
@@ -69,9 +69,9 @@ public:
 
 private:
 #if PINFOLD_DETAIL_ASAN
-    static constexpr std::size_t stack_size = 256 * 1024;
+    static constexpr std::size_t stack_size = 1024 * 1024;
 #else
-    static constexpr std::size_t stack_size = 64 * 1024;
+    static constexpr std::size_t stack_size = 512 * 1024;
 #endif
 
     void arrived() noexcept {

@@ -11,8 +11,8 @@
 
 namespace pinfold::check::detail {
 
-/// By address, for all executions of an exploration. Requires: a word is at the same address in each of them; one that is
-/// not is found again, and so often that the exploration does not end: never is one overlooked.
+/// By address, for all executions of an exploration. Requires: a shared word is at the same address in each of them. One
+/// that is not makes the executions differ, which ends the exploration with a fault: nothing is claimed then.
 class found_words {
 public:
     struct word {

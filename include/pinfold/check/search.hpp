@@ -67,6 +67,7 @@ public:
             steps_.push_back(s);
             fresh_ = depth_;
         }
+        if ((enabled >> steps_[depth_].thread & 1u) == 0) return diverged_ = true, nobody;
         return static_cast<int>(steps_[depth_].thread);
     }
 
@@ -74,6 +75,7 @@ public:
     outcome_choice pick(const std::vector<outcome_choice>& ways) {
         step& s = steps_[depth_];
         s.outcomes = static_cast<std::uint32_t>(ways.size());
+        if (s.outcome >= s.outcomes) diverged_ = true, s.outcome = 0;
         return s.choice = ways[s.outcome];
     }
     [[nodiscard]] std::uint32_t from(unsigned thread) const noexcept { return steps_[depth_].from[thread]; }
@@ -86,6 +88,7 @@ public:
     void record(const operation& op, const effect& done, memory& m, const std::vector<int>& causes,
                 const std::vector<std::uint32_t>& watched, std::uint32_t behind) {
         step& s = steps_[depth_];
+        if (depth_ < fresh_ && (s.op.what != op.what || s.op.where != op.where)) diverged_ = true;
         s.op = op, s.done = done, s.behind = behind;
         order_step(s, m, causes);
         for (const std::uint32_t where : watched) m.at(where).readers.push_back(static_cast<int>(depth_));
@@ -111,6 +114,9 @@ public:
                 sleeping_ |= bit(t);
         }
     }
+
+    /// Returns: whether an execution did not repeat the steps of the one before that it was to begin with.
+    [[nodiscard]] bool diverged() const noexcept { return diverged_; }
 
     /// Effects: prepares the next execution. Returns: false when there is none.
     bool advance() {
@@ -271,7 +277,7 @@ private:
         at.backtrack |= (initials >> s.thread & 1u) != 0 ? bit(s.thread) : initials & (~initials + 1);
     }
 
-    bool everything_, old_values_;
+    bool everything_, old_values_, diverged_ = false;
     std::vector<step> steps_;
     std::size_t depth_ = 0, fresh_ = 0;
     thread_set sleeping_ = 0;

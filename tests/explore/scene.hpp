@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSL-1.0
+// A machine of a few pages whose every shared word is a step of the explorer, new for each execution; a pin of the
+// lockless walk, and what must hold of it; and the end: every unit of every count has an owner.
+#pragma once
+
+#define PINFOLD_MM_EXPLORED 1
+#include <pinfold/check.hpp>
+#include <pinfold/mm.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+namespace explored {
+
+namespace check = pinfold::check;
+namespace mm = pinfold::mm;
+namespace foll = mm::foll;
+using mm::frame;
+using mm::vaddr;
+
+/// mm::shadow_ledger without its lock: nobody decides by it, and a lock would be one more order of events.
+struct ledger {
+    static constexpr bool enabled = true;
+    using holders = mm::shadow_ledger::holders;
+
+    void add(mm::pfn head, mm::holder h, std::int64_t n) { pages[head.n].by[static_cast<unsigned>(h)] += n; }
+    void forget(mm::pfn head) { pages.erase(head.n); }
+    [[nodiscard]] std::int64_t held(mm::pfn head, mm::holder h) const { return of(head)[h]; }
+    [[nodiscard]] holders of(mm::pfn head) const {
+        const auto it = pages.find(head.n);
+        return it == pages.end() ? holders{} : it->second;
+    }
+    template <class Visit>
+    void each(Visit visit) const {
+        for (const auto& [n, h] : pages)
+            if (!h.empty()) visit(mm::pfn{n}, h);
+    }
+
+    std::unordered_map<std::uint64_t, holders> pages;
+};
+
+/// Steps that a test leaves out, to see the explorer find what they are there for.
+namespace missing {
+enum : unsigned { nothing = 0, head_check = 1, entry_check = 2, table_check = 4, fence = 8, wait_for_walks = 16 };
+}
+inline unsigned left_out = missing::nothing;
+
+/// The product's steps, but for those that are left out.
+struct chosen_steps : mm::right_steps {
+    template <class Phys, class Page>
+    static bool head_is_still(const Phys& phys, Page* page, const Page* head) noexcept {
+        return (left_out & missing::head_check) != 0 || mm::right_steps::head_is_still(phys, page, head);
+    }
+    template <class Slot, class Entry>
+    static bool entry_is_still(const Slot& slot, Entry seen) noexcept {
+        return (left_out & missing::entry_check) != 0 || mm::right_steps::entry_is_still(slot, seen);
+    }
+    template <class Slot, class Entry>
+    static bool table_is_still(const Slot& upper, Entry seen) noexcept {
+        return (left_out & missing::table_check) != 0 || mm::right_steps::table_is_still(upper, seen);
+    }
+    template <class Count>
+    static void fence_behind_grab() noexcept {
+        if ((left_out & missing::fence) == 0) mm::right_steps::fence_behind_grab<Count>();
+    }
+    template <class Section>
+    static void wait_for_walks() noexcept {
+        if ((left_out & missing::wait_for_walks) == 0) mm::right_steps::wait_for_walks<Section>();
+    }
+};
+
+/// What is asked while the walk stands at a race point: nothing, unless a test has something to ask there.
+struct asked {
+    static inline std::function<void(mm::race_point)> ask;
+    static void at(mm::race_point p) {
+        if (ask) ask(p);
+    }
+};
+
+struct linux_6_12 : mm::linux_6_12 {
+    using ledger = explored::ledger;
+    using steps = chosen_steps;
+    using races = asked;
+    static constexpr bool poisons_freed = true;
+};
+
+inline mm::options smallest() {
+    mm::options o;
+    o.ram = std::uint64_t{8} << 20;
+    o.device_space = std::uint64_t{4} << 20;
+    o.pmem = std::uint64_t{2} << 20;
+    o.swap = std::uint64_t{1} << 16;
+    o.has_gate = false;
+    return o;
+}
+
+/// One process, and a mapping of it of which page k holds the byte k + 1.
+template <class P>
+struct scene {
+    static constexpr vaddr base = vaddr{1} << 40;
+
+    explicit scene(const mm::options& o) : box(o), t(box.spawn()) {}
+
+    /// Effects: maps `pages` pages, of which the first `touched` are there.
+    void map(std::uint64_t pages, std::uint64_t touched, mm::mapping m = {}) {
+        m.at = base;
+        if (t.mmap(pages * mm::page_size, m).error != 0) FAIL("no mapping");
+        for (std::uint64_t k = 0; k < touched; ++k) {
+            if (t.store(at(k), static_cast<unsigned char>(k + 1)) != mm::fault_result::ok) FAIL("no page");
+        }
+        box.phys().lru_drain_all();
+        first = seen(0);
+        generation = first ? first->generation : 0;
+    }
+    [[nodiscard]] static vaddr at(std::uint64_t k) { return base + k * mm::page_size; }
+    /// The page the process sees there; null for none.
+    [[nodiscard]] frame<P>* seen(std::uint64_t k) { return t.inspect(at(k)).page.page; }
+
+    /// The lockless walk alone, over page k. Returns: the page it holds now, which is the one that was mapped, or null.
+    frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin) {
+        frame<P>* got = nullptr;
+        if constexpr (P::fast_pins_are_noted) t.mm().has_pinned.store(1);
+        if (mm::fast_part<P>(t.mm(), at(k), at(k + 1), flags, &got, nullptr) != 1) return nullptr;
+        held = {got, k, flags};
+        was_pinned = true;
+        use(), use();  // a step apart
+        return got;
+    }
+    /// What holds of a page as long as somebody pins it, whatever the others do.
+    void use() {
+        const mm::physical<P>& phys = box.phys();
+        check::that(phys.head(held.page)->count.raw() > 0, "a page that is pinned has a count");
+        check::that(!held.page->is(mm::pg::buddy), "a page that is pinned is not free");
+        check::that(held.page != first || first->generation == generation, "a page that is pinned is the one that was mapped");
+        check::that(phys.ledger.held(phys.number(phys.head(held.page)), mm::holder::pin) > 0, "a pin is on the head of its page");
+        check::that(phys.data.load(phys.number(held.page), 0) == static_cast<unsigned char>(held.k + 1),
+                    "a page that is pinned keeps its contents");
+    }
+    void unpin() {
+        if (held.page == nullptr) return;
+        mm::ungrab(box.phys(), held.page, 1, held.flags);
+        held.page = nullptr;
+    }
+    /// INV-11: what is pinned is what the process sees.
+    void stays_coherent() {
+        if (held.page != nullptr) check::that(seen(held.k) == held.page, "a page that is pinned stays where it is mapped");
+    }
+
+    mm::machine<P> box;
+    mm::task<P>& t;
+    std::uint32_t generation = 0;
+    struct {
+        frame<P>* page = nullptr;
+        std::uint64_t k = 0;
+        unsigned flags = 0;
+    } held;
+    frame<P>* first = nullptr;  ///< the page that was mapped at the beginning
+    bool was_pinned = false;
+    bool acted = false;         ///< whether the other actor could do what it was to do
+    mm::task<P>* child = nullptr;
+    mm::file* file = nullptr;
+};
+
+/// A scene for each execution. One whose threads did not come to their ends keeps what they held, and is left alone.
+template <class P>
+class stage {
+public:
+    scene<P>& set(const check::program& p, const mm::options& o = smallest()) {
+        if (!p.unwound()) leave();
+        now_.reset();
+        now_ = std::make_unique<scene<P>>(o);
+        now_->box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
+        return *now_;
+    }
+    void leave() {
+        (void)now_.release();
+        for (auto& slot : check::threading::all<mm::detail::thread_slot>()) {
+            slot.depth = 0;
+            mm::detail::fast_slots[slot.number].since.store(0);
+        }
+    }
+    /// Effects: whatever is still pinned is given back; the execution fails unless every count is right then.
+    void audit() {
+        pinned += now_->was_pinned ? 1 : 0, acted += now_->acted ? 1 : 0;
+        now_->unpin();
+        const auto faults = mm::audit(now_->box);
+        check::that(faults.empty(), "every unit of every count has an owner");
+    }
+
+    std::uint64_t pinned = 0, acted = 0;
+
+private:
+    std::unique_ptr<scene<P>> now_;
+};
+
+/// What was found, and in how many executions the walk pinned, and the other did what it was to do.
+struct outcome {
+    check::exploration found;
+    std::uint64_t pinned = 0, acted = 0;
+};
+
+/// Effects: explores body(program&, stage&) without the steps `without`, and says how far.
+template <class Body>
+outcome run(const char* name, check::limits bounds, Body body, unsigned without = missing::nothing) {
+    stage<linux_6_12> on;
+    left_out = without;
+    bounds.spurious = 0;  // a loop that goes round once more does nothing else
+    check::exploration e = check::explore(name, [&](check::program& p) { body(p, on); }, bounds);
+    left_out = missing::nothing, asked::ask = nullptr;
+    if (!e) on.leave();
+    if (e) e.print();
+    else std::printf("%s: left out on purpose, and found after %ju executions: %s\n", name, std::uintmax_t{e.executions}, e.what.c_str());
+    return {std::move(e), on.pinned, on.acted};
+}
+
+/// All of it as if memory were sequentially consistent, or all of it with every value that a load may read.
+inline constexpr check::limits in_order{.executions = 100'000, .steps = 5'000, .old_values = false};
+inline constexpr check::limits with_old_values{.executions = 100'000, .steps = 5'000};
+/// Its beginning: what is found is a fault, what is not found proves nothing.
+inline constexpr check::limits a_part_with_old_values{.executions = 500, .steps = 5'000};
+inline constexpr check::limits without_fences{.executions = 100'000, .steps = 5'000, .fences = false};
+
+/// Effects: the scene holds in all of what `bounds` says, in which both sides come to do what they want.
+template <class Body>
+void holds(const char* name, check::limits bounds, Body body, unsigned without = missing::nothing) {
+    const outcome o = run(name, bounds, body, without);
+    INFO(o.found.text());
+    CHECK(o.found.proved());
+    CHECK(o.pinned != 0);
+    CHECK(o.acted != 0);
+}
+/// Effects: the scene has no fault in the part of it that was run.
+template <class Body>
+void runs(const char* name, Body body) {
+    const outcome o = run(name, a_part_with_old_values, body);
+    INFO(o.found.text());
+    CHECK(o.found);
+}
+/// Effects: what the scene says of the others is found to fail.
+template <class Body>
+void fails(const char* name, check::limits bounds, Body body, unsigned without, check::fault how = check::fault::assertion) {
+    const outcome o = run(name, bounds, body, without);
+    INFO(o.found.text());
+    CHECK(o.found.found == how);
+    CHECK_FALSE(o.found.trace.empty());
+}
+
+}  // namespace explored
+
+/// Executions that fail are dropped where they stand, with what their threads hold.
+extern "C" inline const char* __asan_default_options() { return "detect_leaks=0"; }
