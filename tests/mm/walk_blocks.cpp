@@ -3,7 +3,7 @@
 // care when somebody comes between the grabs of a block and the second look at its entries (spec 05 §4 §6).
 #include <random>
 
-#include "box.hpp"
+#include "device_box.hpp"
 
 using namespace mmt;
 using mm::race_point;
@@ -98,6 +98,36 @@ BOTH_IN_BLOCKS("blocks: whatever is mapped, both forms of the walk give the same
         compare_forms(w, a + first * 4096, n, kinds[rng() % 3] | (rng() % 2 == 0 ? foll::write : 0));
     }
     CHECK(w.box.counters().live() == 0);
+}
+
+BOTH_IN_BLOCKS("blocks: ptes of a large folio of a file, mapped privately, read for long: both forms leave them to the slow path") {
+    world<TestType> w;
+    auto& file = w.box.create_file(mm::file_kind::tmpfs_huge, 4_MiB, mm::fill::pattern);
+    const vaddr a = w.map(2_MiB, {.source = &file, .at = (vaddr{1} << 40) + 64_KiB});
+    REQUIRE(w.t.fault_in(a, 16, false) == 16);
+    REQUIRE(w.box.phys().head(w.page_at(a))->order() == mm::pmd_order);
+    for (const unsigned how : {foll::get, foll::pin, foll::pin | foll::longterm}) compare_forms(w, a, 16, how);
+    if constexpr (!is_2019<TestType>) CHECK(fast_only(w, a, 16, foll::pin | foll::longterm) == 0);
+}
+
+BOTH_IN_BLOCKS("ranges: a huge entry of device pages, each counted by itself, takes as many lists as it needs") {
+    device_world<TestType> w;
+    const vaddr a = w.map_file(w.dax_file(1024));
+    REQUIRE(w.t.touch(a, true) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    std::vector<mm::pinned_run<TestType>> runs;
+    REQUIRE(w.t.pin_user_pages_fast_ranges(a, 512, foll::write, runs) == 512);
+    std::uint64_t pages = 0;
+    for (const auto& r : runs) {
+        CHECK(r.first == w.page_at(a + pages * 4096));
+        pages += r.count;
+    }
+    CHECK(pages == 512);
+    CHECK(w.box.counters().live() == 512);
+    w.audit();
+    w.t.unpin_user_page_ranges(runs);
+    CHECK(w.box.counters().live() == 0);
+    w.audit();
 }
 
 BOTH_IN_BLOCKS("blocks: an entry that changes under a block ends the walk there, with nothing held of it or behind it") {

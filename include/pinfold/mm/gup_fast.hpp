@@ -222,7 +222,12 @@ private:
         const pfn first = e.number() + ((a & (geo::span(l) - 1)) >> page_shift);
         const std::uint64_t refs = (end - a) >> page_shift;
         std::int64_t units = 0;
+        bool fits = true;
         for (std::uint64_t k = 0; k < refs; ++k) {
+            if (is_full()) {  // each page may be a run of its own
+                fits = false;
+                break;
+            }
             page* p = phys_.at(first + k);
             page* head = grab_speculative(phys_, p, 1, flags_);
             if (!head) {
@@ -245,7 +250,7 @@ private:
         if (trace_) [[unlikely]]
             trace_->add({path_id::fast_devmap, l, a, refs, units, 0, "", "", 0, 0, 0});
         races::at(race_point::between_entries);
-        return true;
+        return fits;
     }
     /// Effects: gives back every slot from `before` on, the last first.
     void undo_since(std::uint64_t before) {

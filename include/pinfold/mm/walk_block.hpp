@@ -201,7 +201,7 @@ private:
         // Near its limit a count refuses some of n grabs, but all of one of n.
         const auto count = static_cast<std::int64_t>(head->count.raw());
         if (before >= size || count <= 0 || count > half) return not_this_way;
-        if (rules_.asks_unshare(e) && head->is_anon()) return not_this_way;
+        if (is_asked_each(e, head)) return not_this_way;
         const std::uint64_t room = size - before;
         const std::uint64_t n = entries_in_row<P::walk::wide>(slot, e, room < left ? room : left);
         if (n == 0) return not_this_way;
@@ -220,7 +220,7 @@ private:
         races::at(race_point::head_checked);
         const std::uint64_t same = entries_in_row<P::walk::wide>(slot, e, n);
         const bool still = steps::table_is_still(t.above, t.seen);
-        if (still && same != 0 && !rules_.allowed(head)) [[unlikely]] {
+        if (still && same != 0 && (!rules_.allowed(head) || is_asked_each(e, head))) [[unlikely]] {
             ops::template undo_grab_head<hold>(head, n);
             return not_this_way;
         }
@@ -239,6 +239,11 @@ private:
         if (kept != 0 && (now & page::bit(pg::referenced)) == 0) head->set(pg::referenced);
         races::at(race_point::between_entries);
         return {kept == n ? walk_step::go_on : walk_step::stop, kept};
+    }
+    /// Whether gup_must_unshare is to be asked of each page: which ones are exclusive, or no by what they all are. Asked
+    /// again when the folio is held, for before it may be another one.
+    [[nodiscard]] bool is_asked_each(entry e, const page* head) const noexcept {
+        return rules_.asks_unshare(e) && (head->is_anon() || rules_.wants(foll::longterm));
     }
     [[nodiscard]] static std::uint64_t pages_of(std::int64_t flags) noexcept { return std::uint64_t{1} << (flags & 63); }
 

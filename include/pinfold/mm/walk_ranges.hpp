@@ -21,7 +21,8 @@ template <class P>
     std::uint64_t fast = 0;
     for (bool more = true; more && fast != nr;) {
         detail::run_list<P> some;
-        runs.reserve(runs.size() + some.capacity);  // what is held must have a place
+        if (runs.capacity() - runs.size() < some.capacity)  // what is held must have a place
+            runs.reserve(2 * runs.capacity() + some.capacity);
         fast += fast_part<P>(mm, start + (fast << page_shift), end, flags, nullptr, nullptr, &some);
         runs.insert(runs.end(), some.begin(), some.end());
         more = some.full();
