@@ -139,7 +139,7 @@ def fault(player, profile, text, folder):
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    count, seed = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((2, 40), (3, 1)))
+    count, seed = (int(sys.argv[i]) if len(sys.argv) > i else d for i, d in ((2, 24), (3, 1)))
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         for s in range(seed, seed + count):
