@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// MADV_WILLNEED: what is behind a range is read in before anybody touches it; no entry is made. Source: spec 10 §10.
+// MADV_WILLNEED: what is behind a range is read in before anybody touches it; no entry is made.
 #pragma once
 
 #include <algorithm>
