@@ -43,10 +43,6 @@ private:
         if (writable) e = writes() ? made_writable(e, v_) : P::anon_exclusive && v_.has(vm::write) ? e.with(eb::writable) : e;
         return e;
     }
-    void read_slot(swap_slot s, page* fresh) {
-        fresh->set(pg::written);
-        phys_.swap.read(s, phys_.data.bytes(phys_.number(fresh)));
-    }
     /// The place of this page among the n, aligned, that are looked at together.
     [[nodiscard]] std::uint64_t place_in(std::uint64_t n) const noexcept { return (a_ >> page_shift) & (n - 1); }
 
@@ -83,7 +79,7 @@ private:
         if (n > 1) phys_.hold(fresh, holder::entry, n - 1);
         for (std::uint64_t k = 0; k < n; ++k) {
             page* p = phys_.nth(fresh, k);
-            read_slot(slot_ - before + k, p);  // under the entry's lock: the entry keeps the slot
+            read_slot(phys_, slot_ - before + k, p);  // under the entry's lock: the entry keeps the slot
             if constexpr (P::anon_exclusive) p->set(pg::exclusive);
             map_pte(p, fresh);
             (at_.slot - before)[k].set(shown(p, true));
@@ -96,23 +92,10 @@ private:
 
     /// Others use the slot: all of them are to find the same page.
     [[nodiscard]] fault_result enter_cache(page* fresh) {
-        lock_page(fresh);
-        const bool entered = phys_.swap.add_cached(slot_, phys_.number(fresh), [&] {
-            fresh->private_ = slot_;
-            fresh->change(page::bit(pg::swapcache) | page::bit(pg::swapbacked), 0);
-            phys_.hold(fresh, holder::swap_cache);
-        });
-        if (entered) {
-            read_slot(slot_, fresh);
-            fresh->set(pg::uptodate);
-            phys_.lru_add(fresh);
-        }
-        unlock_page(fresh);
-        if (!entered) {
+        if (!enter_swap_cache(phys_, slot_, fresh)) {
             phys_.drop(fresh, holder::hand_out);
             return fault_result::ok;
         }
-        phys_.pass(fresh, holder::hand_out, holder::temporary);
         return map_cached(fresh);
     }
 

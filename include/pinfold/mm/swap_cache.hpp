@@ -38,6 +38,34 @@ template <class P>
     return true;
 }
 
+/// Effects: `page` has what was written to the slot.
+template <class P>
+void read_slot(physical<P>& phys, swap_slot s, frame<P>* page) {
+    page->set(pg::written);
+    phys.swap.read(s, phys.data.bytes(phys.number(page)));
+}
+
+/// Effects: `fresh` is cached for the slot, locked for whoever finds it until it has been read; the caller's reference
+/// (holder: hand-out) becomes a temporary one. Returns: false, nothing done: a page is cached already, or no entry uses
+/// the slot.
+template <class P>
+[[nodiscard]] bool enter_swap_cache(physical<P>& phys, swap_slot s, frame<P>* fresh) {
+    lock_page(fresh);
+    const bool entered = phys.swap.add_cached(s, phys.number(fresh), [&] {
+        fresh->private_ = s;
+        fresh->change(frame<P>::bit(pg::swapcache) | frame<P>::bit(pg::swapbacked), 0);
+        phys.pass(fresh, holder::hand_out, holder::swap_cache);
+        phys.hold(fresh, holder::temporary);
+    });
+    if (entered) {
+        read_slot(phys, s, fresh);
+        fresh->set(pg::uptodate);
+        phys.lru_add(fresh);
+    }
+    unlock_page(fresh);
+    return entered;
+}
+
 /// Effects: the folio leaves the swap cache if no entry uses its slots any more; memory alone has its contents then,
 /// so it is dirty. Returns: whether it did. Requires: the page lock and a reference.
 template <class P>

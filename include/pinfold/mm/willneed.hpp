@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <mutex>
 
-#include "page_lock.hpp"
 #include "readaround.hpp"
 #include "space.hpp"
 #include "swap_cache.hpp"
@@ -26,31 +25,12 @@ void read_file_in(physical<P>& phys, const vma& v, vaddr from, vaddr to) {
     }
 }
 
-/// The page of one swap entry is cached for its slot. Returns: false when memory is out.
+/// The page of one slot is cached. Returns: false when memory is out.
 template <class P>
-[[nodiscard]] bool read_slot_in(space<P>& mm, const vma& v, const typename space<P>::place& at) {
-    physical<P>& phys = mm.phys;
+[[nodiscard]] bool read_slot_in(physical<P>& phys, const vma& v, swap_slot s) {
     frame<P>* const fresh = phys.alloc({.node = v.node});
     if (!fresh) return false;
-    lock_page(fresh);
-    bool entered = false;
-    {
-        const word_guard table(at.lock());  // the entry keeps the slot
-        if (const entry e = at.slot->read(); e.kind() == entry_kind::swap)
-            entered = phys.swap.add_cached(slot_of(e), phys.number(fresh), [&] {
-                fresh->private_ = slot_of(e);
-                fresh->change(frame<P>::bit(pg::swapcache) | frame<P>::bit(pg::swapbacked), 0);
-                phys.pass(fresh, holder::hand_out, holder::swap_cache);
-                phys.hold(fresh, holder::temporary);
-            });
-    }
-    if (entered) {
-        phys.swap.read(fresh->private_, phys.data.bytes(phys.number(fresh)));
-        fresh->set(pg::written);
-        fresh->set(pg::uptodate);
-        phys.lru_add(fresh);
-    }
-    unlock_page(fresh);
+    const bool entered = enter_swap_cache(phys, s, fresh);
     if (entered) free_swap_if_unmapped(phys, fresh);  // the entry may have gone meanwhile
     phys.drop(fresh, entered ? holder::temporary : holder::hand_out);
     return true;
@@ -60,8 +40,9 @@ template <class P>
 void read_swap_in(space<P>& mm, const vma& v, vaddr from, vaddr to) {
     for (vaddr a = from; a < to; a += page_size) {
         const auto at = mm.tables.find(a, level::pte);
-        if (!at.reached(level::pte) || at.slot->read().kind() != entry_kind::swap) continue;
-        if (!read_slot_in(mm, v, at)) return;
+        if (!at.reached(level::pte)) continue;
+        const entry e = at.slot->read();
+        if (e.kind() == entry_kind::swap && !read_slot_in(mm.phys, v, slot_of(e))) return;
     }
 }
 
