@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // hugetlb: pools, promises, faults, copies. Source: spec 07 §9 B9 B10 B19, spec 10 §13.
+#include <thread>
+
 #include "hugetlb_box.hpp"
 
 using namespace mmt;
@@ -72,6 +74,25 @@ BOTH_PROFILES("Direct I/O into a huge page that is unmapped meanwhile leaves the
     w.unpin(n);
     CHECK(w.pool().state().free == before);
     CHECK(w.stock() == stock{before, 0});
+    w.audit();
+}
+
+TEST_CASE("A fault that finds the place of a huge page empty finds its promise too", "[hugetlb]") {
+    huge_world<checked_6_12> w(4);
+    const vaddr a = w.map_huge();
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    std::thread fault;
+    auto answer = mm::fault_result::sigbus;
+    hooked::once(mm::race_point::cleared, [&] {  // the entry's lock is held: the other takes its page and waits for it
+        fault = std::thread([&] { answer = w.t.touch(a, true); });
+        while (w.stock().first == 3) std::this_thread::yield();
+    });
+    REQUIRE(w.t.madvise(a, 2_MiB, mm::advice::dontneed) == 0);
+    fault.join();
+    CHECK(answer == mm::fault_result::ok);
+    CHECK(w.stock() == stock{3, 0});
+    REQUIRE(w.t.munmap(a, 2_MiB) == 0);
+    CHECK(w.stock() == stock{4, 0});
     w.audit();
 }
 

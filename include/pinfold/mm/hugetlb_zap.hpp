@@ -8,6 +8,7 @@
 
 #include "hugetlb_entry.hpp"
 #include "hugetlb_reserve.hpp"
+#include "race_point.hpp"
 #include "rmap.hpp"
 
 namespace pinfold::mm {
@@ -24,6 +25,7 @@ template <class P>
         v.promised->untake(huge_index(v, a));  // before the place is empty: a fault that finds it so asks for the promise
     }
     const entry e = at.slot->take();
+    P::races::at(race_point::cleared);
     if (!head) return nullptr;
     if (e.has(eb::dirty)) head->set(pg::dirty);
     unmap_huge(head);

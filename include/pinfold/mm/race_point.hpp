@@ -4,8 +4,8 @@
 
 namespace pinfold::mm {
 
-/// The points of the lockless walk at which another actor may act (spec 05 §6), and those between two locks of whoever
-/// maps a cached page or takes its mappings away.
+/// The points of the lockless walk at which another actor may act (spec 05 §6), and those of whoever maps a page or
+/// takes its mappings away.
 enum class race_point : unsigned char {
     before_walk,        ///< RP-0
     entry_read,         ///< RP-1: after reading E, before resolving the head
@@ -19,6 +19,7 @@ enum class race_point : unsigned char {
     page_found,         ///< a fault holds a page of a file, and no lock of it
     unmapped,           ///< nothing maps a folio that is to go from its place, and its file's lock is not taken yet
     moved,              ///< a folio is at its new place, or stays; its entries do not show it yet
+    cleared,            ///< the entry of a huge page of a pool is empty; its lock is still held
     count_,
 };
 struct no_races {
