@@ -298,6 +298,39 @@ BOTH_PROFILES("mbind says where new pages come from; shared memory remembers it 
     w.audit();
 }
 
+BOTH_PROFILES("mbind binds huge pages of a pool strictly: what it keeps on other nodes does not help", "[migrate]") {
+    world<TestType> w(two_nodes());
+    auto& pool = *w.box.phys().hugetlb.of(mm::pmd_order);
+    const bool shared = GENERATE(false, true);
+    const vaddr a = w.map(2_MiB, {.shared = shared, .huge_order = mm::pmd_order});
+    REQUIRE(w.t.mbind(a, 2_MiB, 1) == 0);
+    CHECK(w.t.store(a, 1) == mm::fault_result::sigbus);  // both pages of the pool are on node 0
+    CHECK(w.pin(a, 1, foll::write) == -err::efault);
+    CHECK(pool.state().free == 2);
+    CHECK(pool.state().reserved == 1);  // the promise waits for a page that it can use
+    const vaddr b = w.map(2_MiB, {.huge_order = mm::pmd_order});
+    REQUIRE(w.t.store(b, 1) == mm::fault_result::ok);
+    REQUIRE(move_pages(w, b, 1, 1) == std::vector<int>{1});
+    auto* const there = w.page_at(b);
+    REQUIRE(w.t.munmap(b, 2_MiB) == 0);  // from now on the pool has a page on node 1
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    CHECK(w.page_at(a) == there);
+    CHECK(pool.state().reserved == 0);
+    w.audit();
+    const vaddr c = w.map(2_MiB, {.huge_order = mm::pmd_order, .noreserve = true});
+    REQUIRE(w.t.mbind(c, 2_MiB, 0) == 0);
+    REQUIRE(pool.set_overcommit(1));
+    REQUIRE(w.t.store(c, 1) == mm::fault_result::ok);
+    CHECK(w.t.inspect(c).page.node == 0);
+    const vaddr d = w.map(2_MiB, {.huge_order = mm::pmd_order, .noreserve = true});
+    REQUIRE(w.t.mbind(d, 2_MiB, 1) == 0);
+    CHECK(w.t.store(d, 1) == mm::fault_result::sigbus);  // node 1 has no memory that a pool could be made of
+    REQUIRE(w.t.mbind(d, 2_MiB, 0) == 0);
+    REQUIRE(w.t.store(d, 1) == mm::fault_result::ok);
+    CHECK(pool.state().surplus == 1);
+    w.audit();
+}
+
 BOTH_PROFILES("a huge page on its way can be unmapped, cut and write-protected; its pieces arrive", "[migrate]") {
     for (const int what : {0, 1, 2}) {
         world<TestType> w(two_nodes());

@@ -23,12 +23,12 @@ void cache_add_huge_locked(physical<P>& phys, file& f, std::uint64_t index, fram
     f.cache.emplace(index << f.huge_order, file::cached{phys.number(head), f.huge_order});
 }
 
-/// Effects: huge page `index` of f is there, against the file's promise for that place if it has one. One step under
-/// f.lock: whoever empties the file meanwhile finds the promise or the page, never neither.
+/// Effects: huge page `index` of f is there, against the file's promise for that place if it has one, on `node` (-1:
+/// any). One step under f.lock: whoever empties the file meanwhile finds the promise or the page, never neither.
 /// Requires: f.lock, the fault mutex of the place, nothing there. Returns: null when the pool is empty.
 template <class P>
-[[nodiscard]] frame<P>* fill_huge_locked(physical<P>& phys, file& f, std::uint64_t index) {
-    frame<P>* head = phys.hugetlb.of(f.huge_order)->take(f.promised.count(index) != 0);
+[[nodiscard]] frame<P>* fill_huge_locked(physical<P>& phys, file& f, std::uint64_t index, int node) {
+    frame<P>* head = phys.hugetlb.of(f.huge_order)->take(f.promised.count(index) != 0, node);
     if (!head) return nullptr;
     f.promised.insert(index);
     cache_add_huge_locked(phys, f, index, head);
@@ -56,7 +56,7 @@ template <class P>
         if (v.page_offset(base) >= f.pages()) return {nullptr, false, fault_result::sigbus};
         frame<P>* head = nullptr;
         if (const auto* c = f.find(v.page_offset(base))) head = phys.at(c->second.first);
-        else if (v.has(vm::shared)) head = fill_huge_locked(phys, f, index);
+        else if (v.has(vm::shared)) head = fill_huge_locked(phys, f, index, v.node);
         if (head) {
             phys.hold(head, holder::temporary);
             return {head, false, head->is(pg::hwpoison) ? fault_result::hwpoison : fault_result::ok};

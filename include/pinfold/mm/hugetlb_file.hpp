@@ -109,7 +109,7 @@ template <class P>
             if (!phys.hugetlb.of(f.huge_order)->reserve(1)) return nullptr;
             f.promised.insert(index);
         }
-        head = fill_huge_locked(phys, f, index);
+        head = fill_huge_locked(phys, f, index, -1);
         if (!head) return nullptr;
     }
     phys.hold(head, holder::temporary);

@@ -94,20 +94,19 @@ public:
     }
 
     /// Effects: hands a zeroed page out, one reference (holder: hand-out). `promised`: against a reservation; else
-    /// only what is promised to nobody is given, or a surplus page. Returns: null when there is none.
-    [[nodiscard]] page* take(bool promised) {
+    /// only what is promised to nobody is given, or a surplus page. `node`: this one or none; -1, best the first.
+    /// Returns: null when there is none. A promise names no node: it may be good for nothing.
+    [[nodiscard]] page* take(bool promised, int node = -1) {
         page* head = nullptr;
         {
             std::lock_guard guard(lock_);
-            const auto free = static_cast<std::int64_t>(free_.size());
-            if (free == 0 || (!promised && free <= reserved_)) {
-                if (surplus_ >= overcommit_ || !grow()) return nullptr;
+            auto chosen = promised || static_cast<std::int64_t>(free_.size()) > reserved_ ? nearest(node) : free_.end();
+            if (chosen == free_.end()) {
+                if (surplus_ >= overcommit_ || !grow(node)) return nullptr;
                 ++surplus_;
+                chosen = std::prev(free_.end());
             }
             if (promised) --reserved_;
-            const auto near = [this](page* p) { return phys_.suits(p, {.node = 0, .exact = true}); };
-            const auto it = std::find_if(free_.rbegin(), free_.rend(), near);
-            const auto chosen = it != free_.rend() ? std::next(it).base() : std::prev(free_.end());
             head = *chosen;
             free_.erase(chosen);
         }
@@ -201,8 +200,14 @@ private:
     }
 
     // Everything below: requires lock_.
-    bool grow() {
-        page* block = phys_.take_block(order_, {.movable = false});
+    [[nodiscard]] auto nearest(int node) {
+        const request here{.node = std::max(node, 0), .exact = true};
+        const auto it = std::find_if(free_.rbegin(), free_.rend(), [&](page* p) { return phys_.suits(p, here); });
+        if (it != free_.rend()) return std::next(it).base();
+        return node < 0 && !free_.empty() ? std::prev(free_.end()) : free_.end();
+    }
+    bool grow(int node = -1) {
+        page* block = phys_.take_block(order_, {.movable = false, .node = node, .exact = node >= 0});
         if (!block) return false;
         free_.push_back(block);
         ++pages_;

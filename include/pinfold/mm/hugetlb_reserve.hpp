@@ -80,11 +80,11 @@ void end_promise(physical<P>& phys, vma& v) {
 }
 
 /// Effects: hands out a page for place `index` of the private mapping v, against its promise where there is one and
-/// `may_use_promise`. Requires: the fault mutex of that place. Returns: null when there is none to be had.
+/// `may_use_promise`, from the node v is bound to. Requires: the fault mutex of that place. Returns: null when there is none to be had.
 template <class P>
 [[nodiscard]] frame<P>* take_huge_page(physical<P>& phys, const vma& v, std::uint64_t index, bool may_use_promise) {
     const bool promised = may_use_promise && v.promised && !v.promised->has_taken(index);
-    frame<P>* head = phys.hugetlb.of(v.huge_order)->take(promised);
+    frame<P>* head = phys.hugetlb.of(v.huge_order)->take(promised, v.node);
     if (head && promised) v.promised->take(index);
     return head;
 }

@@ -9,6 +9,7 @@
 namespace pinfold::mm {
 
 /// Effects: MPOL_BIND to one node. Shared memory remembers it for all who map it, and for places nobody has touched.
+/// Huge pages of a pool are bound by the mapping that asks for them, shared or not, and the bond is strict.
 /// Returns: 0; -EINVAL, misaligned or no such node; -EFAULT, the range has a hole.
 template <class P>
 [[nodiscard]] int bind_memory(space<P>& mm, vaddr a, std::uint64_t len, unsigned node) {

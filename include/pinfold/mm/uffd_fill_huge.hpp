@@ -36,7 +36,7 @@ template <class P>
         const std::lock_guard cache(f.lock);
         if (v.page_offset(a) >= f.pages()) return -err::efault;
         if (f.find(v.page_offset(a))) return -err::eexist;
-        head = fill_huge_locked(phys, f, index);
+        head = fill_huge_locked(phys, f, index, v.node);
         if (!head) return -err::enomem;
         write_huge_page(phys, head, from);  // nobody finds it before the file's lock is free
         phys.hold(head, mine = holder::temporary);
