@@ -6,6 +6,7 @@
 #include <pinfold/check.hpp>
 #include <pinfold/check/threading.hpp>
 
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -224,4 +225,38 @@ TEST_CASE("an execution that was given up is run to its end: what its threads he
     CHECK(e.proved());
     CHECK(e.redundant != 0);
     CHECK(unwound);
+}
+
+TEST_CASE("a word that an execution makes is the same word in the next, wherever it lies") {
+    std::vector<std::unique_ptr<word>> kept;  // nothing is where something was before
+    word passed_on;
+    word* made[2];
+    const auto make = [&] {
+        kept.push_back(std::make_unique<word>());
+        return kept.back().get();
+    };
+    const auto both = [&](word& first, int value) {
+        (void)first.load(order::relaxed);
+        first.store(value, order::relaxed);
+    };
+    const auto e = check::explore("words on the heap", [&](check::program& p) {
+        passed_on.store(0, order::relaxed);
+        word* const there = make();
+        made[0] = made[1] = nullptr;
+        p.thread([&, there] {
+            both(*there, 1);
+            made[0] = make();
+            both(*made[0], 1);
+            passed_on.store(1, order::release);
+        });
+        p.thread([&, there] {
+            both(*there, 2);
+            made[1] = make();
+            both(*(passed_on.load(order::acquire) == 1 ? made[0] : made[1]), 2);
+        });
+    }, {.executions = 10'000});
+    INFO(e.text());
+    CHECK(e.proved());
+    CHECK(e.shared == 3);  // the one that the second thread makes is its own
+    CHECK(e.executions > 6);
 }

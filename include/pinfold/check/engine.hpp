@@ -119,29 +119,27 @@ public:
     /// spoils the execution, which then came to be without its steps: the exploration begins anew.
     bool shares(const void* address) {
         if (!threads_run()) return false;
-        found_words::word& w = found_words_.at(address);
+        found_words::word& w = found_words_.at(address, stamp_);
         if (found_words::touch(w, me_, stamp_)) found_more_ = true;
         return w.shared;
     }
     /// As shares(), of a word that only another thread can make what is waited for: it will touch it, if anybody does.
     bool will_share(const void* address) {
         if (!threads_run()) return false;
-        bool& shared = found_words_.at(address).shared;
+        bool& shared = found_words_.at(address, stamp_).shared;
         if (!std::exchange(shared, true)) found_more_ = true;
         return true;
     }
     /// Returns: the location of a shared word, which memory holds as `value`: another one, if it was written as bytes.
     std::uint32_t place(const void* address, std::int64_t value) {
-        found_words::word& w = found_words_.at(address);
+        found_words::word& w = found_words_.at(address, stamp_);
         if (w.located != stamp_ || newest_of(w.where) != value)
             w.located = stamp_, w.where = memory_.add_location(address, value, me_, true);
         return w.where;
     }
     /// Effects: what is at `address` from now on is another word.
     void born(const void* address) {
-        if (!threads_run()) return;
-        found_words::word& w = found_words_.at(address);
-        w.located = w.touched = 0;
+        if (active()) found_words_.born(address, me_, stamp_);
     }
 
     /// Effects: the execution has failed; what(): how. Does not return to a thread of the program, whose stack is
@@ -201,6 +199,7 @@ private:
         static thread_local std::uint64_t stamps = 0;
         stamp_ = ++stamps;
         memory_.begin();
+        found_words_.begin_execution();
         search_.begin_execution();
         taken_.clear();
         threads_ = 0, me_ = main_thread, depth_ = 0, spurious_ = 0;
