@@ -9,10 +9,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -83,12 +85,16 @@ struct asked {
     }
 };
 
-struct linux_6_12 : mm::linux_6_12 {
+/// A profile of the product, with a ledger, its steps chosen and its race points asked.
+template <class Profile>
+struct observed : Profile {
     using ledger = explored::ledger;
     using steps = chosen_steps;
     using races = asked;
     static constexpr bool poisons_freed = true;
 };
+using linux_6_12 = observed<mm::linux_6_12>;
+using foll_pin_2019 = observed<mm::foll_pin_2019>;
 
 inline mm::options smallest() {
     mm::options o;
@@ -122,42 +128,48 @@ struct scene {
     /// The page the process sees there; null for none.
     [[nodiscard]] frame<P>* seen(std::uint64_t k) { return t.inspect(at(k)).page.page; }
 
-    /// The lockless walk alone, over page k. Returns: the page it holds now, which is the one that was mapped, or null.
-    frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin) {
-        frame<P>* got = nullptr;
+    /// The lockless walk alone, over `n` pages from k on. Returns: the first page it holds now, or null.
+    frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin, std::uint64_t n = 1) {
         if constexpr (P::fast_pins_are_noted) t.mm().has_pinned.store(1);
-        if (mm::fast_part<P>(t.mm(), at(k), at(k + 1), flags, &got, nullptr) != 1) return nullptr;
-        held = {got, k, flags};
+        std::array<frame<P>*, most> got{};
+        const std::uint64_t count = mm::fast_part<P>(t.mm(), at(k), at(k + n), flags, got.data(), nullptr);
+        if (count == 0) return nullptr;
+        held = {got, count, k, flags};
         was_pinned = true;
         use(), use();  // a step apart
-        return got;
+        return got[0];
     }
     /// What holds of a page as long as somebody pins it, whatever the others do.
     void use() {
         const mm::physical<P>& phys = box.phys();
-        check::that(phys.head(held.page)->count.raw() > 0, "a page that is pinned has a count");
-        check::that(!held.page->is(mm::pg::buddy), "a page that is pinned is not free");
-        check::that(held.page != first || first->generation == generation, "a page that is pinned is the one that was mapped");
-        check::that(phys.ledger.held(phys.number(phys.head(held.page)), mm::holder::pin) > 0, "a pin is on the head of its page");
-        check::that(phys.data.load(phys.number(held.page), 0) == static_cast<unsigned char>(held.k + 1),
-                    "a page that is pinned keeps its contents");
+        const mm::holder as = (held.flags & foll::pin) != 0 ? mm::holder::pin : mm::holder::get;
+        for (std::uint64_t i = 0; i < held.count; ++i) {
+            frame<P>* const page = held.pages[i];
+            check::that(phys.head(page)->count.raw() > 0, "a page that is pinned has a count");
+            check::that(!page->is(mm::pg::buddy), "a page that is pinned is not free");
+            check::that(page != first || first->generation == generation, "a page that is pinned is the one that was mapped");
+            check::that(phys.ledger.held(phys.number(phys.head(page)), as) > 0, "a pin is on the head of its page");
+            check::that(phys.data.load(phys.number(page), 0) == static_cast<unsigned char>(held.k + i + 1),
+                        "a page that is pinned keeps its contents");
+        }
     }
     void unpin() {
-        if (held.page == nullptr) return;
-        mm::ungrab(box.phys(), held.page, 1, held.flags);
-        held.page = nullptr;
+        while (held.count != 0) mm::ungrab(box.phys(), held.pages[--held.count], 1, held.flags);
     }
+    [[nodiscard]] bool holds() const noexcept { return held.count != 0; }
     /// INV-11: what is pinned is what the process sees.
     void stays_coherent() {
-        if (held.page != nullptr) check::that(seen(held.k) == held.page, "a page that is pinned stays where it is mapped");
+        for (std::uint64_t i = 0; i < held.count; ++i)
+            check::that(seen(held.k + i) == held.pages[i], "a page that is pinned stays where it is mapped");
     }
 
+    static constexpr std::size_t most = 8;  ///< pages of one pin
     mm::machine<P> box;
     mm::task<P>& t;
     std::uint32_t generation = 0;
     struct {
-        frame<P>* page = nullptr;
-        std::uint64_t k = 0;
+        std::array<frame<P>*, most> pages{};
+        std::uint64_t count = 0, k = 0;
         unsigned flags = 0;
     } held;
     frame<P>* first = nullptr;  ///< the page that was mapped at the beginning
@@ -174,6 +186,7 @@ public:
     scene<P>& set(const check::program& p, const mm::options& o = smallest()) {
         if (!p.unwound()) leave();
         now_.reset();
+        for (auto& parker : check::threading::all<mm::thread_parker>()) parker.park();  // a permit that nobody took
         now_ = std::make_unique<scene<P>>(o);
         now_->box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
         return *now_;
@@ -206,16 +219,17 @@ struct outcome {
 };
 
 /// Effects: explores body(program&, stage&) without the steps `without`, and says how far.
-template <class Body>
-outcome run(const char* name, check::limits bounds, Body body, unsigned without = missing::nothing) {
-    stage<linux_6_12> on;
+template <class P, class Body>
+outcome run(std::string name, check::limits bounds, Body body, unsigned without) {
+    if constexpr (!P::anon_exclusive) name += ", 2019";
+    stage<P> on;
     left_out = without;
     bounds.spurious = 0;  // a loop that goes round once more does nothing else
     check::exploration e = check::explore(name, [&](check::program& p) { body(p, on); }, bounds);
     left_out = missing::nothing, asked::ask = nullptr;
     if (!e) on.leave();
     if (e) e.print();
-    else std::printf("%s: left out on purpose, and found after %ju executions: %s\n", name, std::uintmax_t{e.executions}, e.what.c_str());
+    else std::printf("%s: left out on purpose, and found after %ju executions: %s\n", name.c_str(), std::uintmax_t{e.executions}, e.what.c_str());
     return {std::move(e), on.pinned, on.acted};
 }
 
@@ -227,25 +241,25 @@ inline constexpr check::limits a_part_with_old_values{.executions = 500, .steps 
 inline constexpr check::limits without_fences{.executions = 100'000, .steps = 5'000, .fences = false};
 
 /// Effects: the scene holds in all of what `bounds` says, in which both sides come to do what they want.
-template <class Body>
+template <class P = linux_6_12, class Body>
 void holds(const char* name, check::limits bounds, Body body, unsigned without = missing::nothing) {
-    const outcome o = run(name, bounds, body, without);
+    const outcome o = run<P>(name, bounds, body, without);
     INFO(o.found.text());
     CHECK(o.found.proved());
     CHECK(o.pinned != 0);
     CHECK(o.acted != 0);
 }
 /// Effects: the scene has no fault in the part of it that was run.
-template <class Body>
+template <class P = linux_6_12, class Body>
 void runs(const char* name, Body body) {
-    const outcome o = run(name, a_part_with_old_values, body);
+    const outcome o = run<P>(name, a_part_with_old_values, body, missing::nothing);
     INFO(o.found.text());
     CHECK(o.found);
 }
 /// Effects: what the scene says of the others is found to fail.
-template <class Body>
+template <class P = linux_6_12, class Body>
 void fails(const char* name, check::limits bounds, Body body, unsigned without, check::fault how = check::fault::assertion) {
-    const outcome o = run(name, bounds, body, without);
+    const outcome o = run<P>(name, bounds, body, without);
     INFO(o.found.text());
     CHECK(o.found.found == how);
     CHECK_FALSE(o.found.trace.empty());

@@ -6,12 +6,11 @@
 #include <array>
 
 using namespace explored;
-using P = linux_6_12;
 
 namespace {
 
 /// The frame that is freed is handed out again, for another page of the same process.
-const auto unmap = [](check::program& p, stage<P>& on) {
+const auto unmap = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(2, 1);
     p.thread([&] { (void)s.pin(0), s.unpin(); });
@@ -26,7 +25,7 @@ const auto unmap = [](check::program& p, stage<P>& on) {
 };
 
 /// The tables go with the only mapping that needs them.
-const auto free_tables = [](check::program& p, stage<P>& on) {
+const auto free_tables = []<class P>(check::program& p, stage<P>& on) {
     static std::array<frame<P>*, 4> path;  ///< the tables on the way to the page
     static std::size_t reached = 0;        ///< how many of them the walk has read
     auto& s = on.set(p);
@@ -51,7 +50,7 @@ const auto free_tables = [](check::program& p, stage<P>& on) {
 };
 
 /// Four pages of one folio become four folios.
-const auto split = [](check::program& p, stage<P>& on) {
+const auto split = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.box.phys().small_thp[2] = mm::thp_mode::always;
     s.map(4, 4);
@@ -68,7 +67,7 @@ const auto split = [](check::program& p, stage<P>& on) {
 };
 
 /// The pages of a block become one huge page: DEF-15.
-const auto collapse = [](check::program& p, stage<P>& on) {
+const auto collapse = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(mm::pages_per_pmd, 1);
     if (s.t.madvise(s.base, mm::pmd_size, mm::advice::hugepage) != 0) FAIL("no advice");
@@ -78,7 +77,7 @@ const auto collapse = [](check::program& p, stage<P>& on) {
 };
 
 /// A child shares the page, or has a copy of one that is pinned.
-const auto share = [](check::program& p, stage<P>& on) {
+const auto share = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(1, 1);
     p.thread([&] { (void)s.pin(0); });
@@ -86,12 +85,37 @@ const auto share = [](check::program& p, stage<P>& on) {
     p.at_end([&] {
         s.stays_coherent();
         s.acted = s.child->inspect(s.base).page.page == s.first;
-        check::that(!s.acted || s.held.page == nullptr, "a page that is pinned is not shared");
+        check::that(!s.acted || !s.holds(), "a page that is pinned is not shared");
         on.audit();
     });
 };
 
-const auto migrate = [](check::program& p, stage<P>& on) {
+/// In the profile of 2019 a pin keeps nobody from sharing its page. But once the fork is over, the entry is not writable.
+const auto share_written = []<class P>(check::program& p, stage<P>& on) {
+    static bool over = false, too_late = false;
+    auto& s = on.set(p);
+    s.map(1, 1);
+    over = too_late = false;
+    asked::ask = [](mm::race_point at) {
+        if (at == mm::race_point::head_checked) too_late = over;  // the second look comes afterwards
+    };
+    p.thread([&] {
+        if (s.pin(0, foll::pin | foll::write) != nullptr) check::that(!too_late, "what is shared is not pinned to be written");
+    });
+    p.thread([&] {
+        s.child = *s.box.fork(s.t);
+        over = true;
+    });
+    p.at_end([&] {
+        asked::ask = nullptr;
+        s.stays_coherent();
+        s.acted = s.child->inspect(s.base).page.page == s.first;
+        check::that(s.acted, "a page is shared, pinned or not");
+        on.audit();
+    });
+};
+
+const auto migrate = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(1, 1);
     p.thread([&] { (void)s.pin(0); });
@@ -102,19 +126,19 @@ const auto migrate = [](check::program& p, stage<P>& on) {
 };
 
 /// The step of a migration alone in which the page stops being exclusive: clear the entry, fence, look for pins.
-const auto clear_exclusive = [](check::program& p, stage<P>& on) {
+const auto clear_exclusive = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(1, 1);
     p.thread([&] { (void)s.pin(0); });
     p.thread([&] { s.acted = mm::detail::unmap_for_migration(s.box.phys(), s.first); });
     p.at_end([&] {
-        check::that(!s.acted || s.held.page == nullptr, "a page that is on its way is not pinned");
+        check::that(!s.acted || !s.holds(), "a page that is on its way is not pinned");
         mm::detail::restore_entries(s.box.phys(), s.first, s.first, s.first);
         on.audit();
     });
 };
 
-const auto page_out = [](check::program& p, stage<P>& on) {
+const auto page_out = []<class P>(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.map(1, 1);
     p.thread([&] { (void)s.pin(0); });
@@ -171,4 +195,17 @@ TEST_CASE("a page that is paged out under the walk is refused or stays") {
     holds("page-out", in_order, page_out);
     runs("page-out", page_out);
     fails("page-out, entry re-check", in_order, page_out, missing::entry_check);
+}
+
+TEST_CASE("the profile of 2019: munmap, the freeing of tables and fork under the walk") {
+    using P = foll_pin_2019;
+    holds<P>("munmap", in_order, unmap);
+    runs<P>("munmap", unmap);
+    fails<P>("munmap, entry re-check", in_order, unmap, missing::entry_check);
+    holds<P>("table freeing", in_order, free_tables);
+    holds<P>("table freeing", with_old_values, free_tables);
+    fails<P>("table freeing, fences", without_fences, free_tables, missing::nothing);
+    holds<P>("fork", in_order, share_written);
+    holds<P>("fork", with_old_values, share_written);
+    fails<P>("fork, entry re-check", in_order, share_written, missing::entry_check);
 }
