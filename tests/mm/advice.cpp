@@ -50,6 +50,30 @@ FILE_PROFILES("WILLNEED of memory in a file fills no hole of it", "[advice]") {
     w.audit();
 }
 
+BOTH_PROFILES("advice there is no word for is refused", "[advice]") {
+    world<TestType> w;
+    const vaddr a = w.map(4 * one);
+    CHECK(w.t.madvise(a, 4 * one, static_cast<mm::advice>(99)) == -err::einval);
+}
+
+BOTH_PROFILES("FREE of a whole huge page cleans the folio, too", "[advice]") {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    REQUIRE(w.pin(a, 1, foll::write) == 1);
+    w.t.unpin_user_pages_dirty_lock(w.first(1), true);
+    auto* const head = w.page_at(a);
+    REQUIRE(head->is(mm::pg::dirty));
+    REQUIRE(mm::try_lock_page(head));
+    CHECK(w.t.madvise(a, 2_MiB, mm::advice::free) == 0);  // whoever has the lock may be writing it
+    CHECK(head->is(mm::pg::dirty));
+    CHECK(w.letters(a) == "WDY");
+    mm::unlock_page(head);
+    CHECK(w.t.madvise(a, 2_MiB, mm::advice::free) == 0);
+    CHECK(w.letters(a) == "W");
+    CHECK_FALSE(head->is(mm::pg::dirty));
+    w.audit();
+}
+
 BOTH_PROFILES("WILLNEED of memory that is in swap brings it into the swap cache, for all who share it", "[advice]") {
     family<TestType> w;
     const vaddr a = w.written(4, 5);

@@ -20,6 +20,56 @@ BOTH_PROFILES("fork shares an anonymous page read-only between parent and child"
     w.audit();
 }
 
+BOTH_PROFILES("fork shares the huge zero page: one reference of the child, whatever it shows of it", "[fork]") {
+    family<TestType> w;
+    const vaddr a = w.map(6_MiB, {.huge = true});
+    w.put_byte(w.t, a, 1);
+    REQUIRE(w.byte(w.t, a + 2_MiB) == 0);
+    REQUIRE(w.byte(w.t, a + 4_MiB) == 0);
+    auto& phys = w.box.phys();
+    auto* const zero = phys.head(w.page_at(a + 2_MiB));
+    REQUIRE(phys.is_huge_zero(zero));
+    const std::int64_t before = zero->count.raw();
+    auto& c = w.fork();
+    CHECK(c.inspect(a + 2_MiB).page.kind == mm::page_kind::huge_zero);
+    CHECK(c.inspect(a + 4_MiB).page.kind == mm::page_kind::huge_zero);
+    CHECK(zero->count.raw() == before + 1);
+    w.audit();
+    w.put_byte(c, a + 2_MiB, 5);
+    CHECK(w.byte(w.t, a + 2_MiB) == 0);
+    w.box.exit(c);
+    CHECK(zero->count.raw() == before);
+    w.audit();
+}
+
+BOTH_PROFILES("what has failed has failed for the child, too", "[fork]") {
+    family<TestType> w;
+    const vaddr a = w.written(2, 5);
+    auto& phys = w.box.phys();
+    REQUIRE(mm::memory_failure(phys, phys.number(w.page_at(a))).fate == mm::failure_fate::contained);
+    auto& c = w.fork();
+    CHECK(c.inspect(a).map == mm::entry_kind::hwpoison);
+    CHECK(c.load(a).fault == mm::fault_result::hwpoison);
+    CHECK(w.byte(c, a + one) == 5);
+    w.audit();
+}
+
+BOTH_PROFILES("a child faults a file's huge page in by itself; the private copies beside it are shared", "[fork]") {
+    family<TestType> w;
+    mm::file& f = w.box.create_file(mm::file_kind::tmpfs_huge, 4_MiB, mm::fill::pattern);
+    const vaddr a = w.map(4_MiB, {.source = &f});
+    REQUIRE(w.byte(w.t, a) == 1);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    w.put_byte(w.t, a + 2_MiB, 9);
+    const std::int64_t before = w.refs(a);
+    auto& c = w.fork();
+    CHECK(c.inspect(a).map == mm::entry_kind::none);
+    CHECK(w.refs(a) == before);
+    CHECK(c.inspect(a + 2_MiB).page.page == w.page_at(a + 2_MiB));
+    CHECK(w.byte(c, a) == 1);
+    w.audit();
+}
+
 BOTH_PROFILES("after a fork the first writer copies and the last one keeps the page", "[fork]") {
     family<TestType> w;
     const vaddr a = w.written(1, 5);

@@ -193,6 +193,39 @@ BOTH_PROFILES("a KSM page of one place goes to swap and comes back as an ordinar
     w.audit();
 }
 
+BOTH_PROFILES("a KSM page that nobody shows any more is forgotten; equal pages that come later get a new one", "[ksm]") {
+    mergeable<TestType> w;
+    const vaddr a = w.region({5, 5, 6});
+    w.scan();
+    REQUIRE(w.kind(a) == mm::page_kind::ksm);
+    w.put_byte(w.t, a, 1);
+    w.put_byte(w.t, a + one, 2);  // nobody has the page of fives now
+    w.audit();
+    w.put_byte(w.t, a, 5);
+    w.put_byte(w.t, a + one, 5);
+    w.scan();
+    CHECK(w.kind(a) == mm::page_kind::ksm);
+    CHECK(w.page_at(a) == w.page_at(a + one));
+    CHECK(w.refs(a) == 2);
+    w.put_byte(w.t, a + 2 * one, 5);
+    for (int i = 0; i < 3; ++i) w.scan();
+    CHECK(w.page_at(a + 2 * one) == w.page_at(a));
+    w.audit();
+}
+
+BOTH_PROFILES("a page that parent and child show is no pair by itself", "[ksm]") {
+    mergeable<TestType> w;
+    const vaddr a = w.region({5});
+    auto& c = w.fork();
+    auto* const page = w.page_at(a);
+    w.scan();
+    CHECK(w.page_at(a) == page);
+    CHECK(c.inspect(a).page.page == page);
+    CHECK(w.kind(a) == mm::page_kind::anon);
+    CHECK(w.refs(a) == 2);
+    w.audit();
+}
+
 BOTH_PROFILES("a KSM page can be moved: all places follow, and new ones join", "[ksm]") {
     mergeable<TestType> w;
     const vaddr a = w.region({5, 5, 6});

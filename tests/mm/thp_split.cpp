@@ -203,6 +203,43 @@ BOTH_PROFILES("a huge page finds no row of free slots in swap: it goes in pieces
     w.audit();
 }
 
+TEST_CASE("6.12: a page that holds nothing but zeros is given up in a split, was it ever written or not", "[thp-split]") {
+    huge_family<checked_6_12> w;
+    const vaddr a = w.huge();
+    w.put_byte(w.t, a + 3 * one, 7);
+    w.put_byte(w.t, a + 3 * one, 0);
+    w.put_byte(w.t, a + 4 * one + 4095, 7);
+    REQUIRE(mm::split_range(w.t.mm(), a, a + 2_MiB) == 1);
+    const auto kind = [&](unsigned k) { return w.t.inspect(a + k * one).page.kind; };
+    CHECK(kind(2) == mm::page_kind::zero);
+    CHECK(kind(3) == mm::page_kind::zero);
+    CHECK(w.letters(a + 3 * one) == "YS");
+    CHECK(kind(4) == mm::page_kind::anon);
+    CHECK(w.byte(w.t, a + 4 * one + 4095) == 7);
+    w.audit();
+}
+
+BOTH_PROFILES("a huge page that somebody held when it went to swap comes back whole", "[thp-split]") {
+    huge_family<TestType> w;
+    const vaddr a = w.filled();
+    auto* const head = w.held(a);  // it was free to go when it got its slots
+    REQUIRE(mm::add_to_swap(w.box.phys(), head));
+    w.release(head);
+    REQUIRE(w.get(a + 5 * one, 1) == 1);
+    REQUIRE(w.page_out(a, 512) == 0);
+    REQUIRE(w.map_of(a + 9 * one) == mm::entry_kind::swap);
+    CHECK(w.byte(w.t, a + 9 * one) == 10);
+    CHECK(w.page_at(a + 5 * one) == w.pages[0]);  // the page that is held, and all beside it
+    CHECK(w.t.inspect(a + 511 * one).page.order == 9);
+    CHECK(w.refs(a) == 512 + 512 + 1);  // entries, swap cache, the holder
+    w.put(1);
+    w.audit();
+    REQUIRE(w.page_out(a, 512) == 0);
+    CHECK(w.map_of(a + 5 * one) == mm::entry_kind::swap);
+    CHECK(w.byte(w.t, a + 5 * one) == 6);
+    w.audit();
+}
+
 BOTH_PROFILES("a whole huge page goes to swap in one piece and comes back by base pages", "[thp-split]") {
     huge_family<TestType> w;
     const vaddr a = w.filled();

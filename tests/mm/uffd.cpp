@@ -235,6 +235,21 @@ BOTH_PROFILES("a write to a place that was protected while empty brings the page
     }
 }
 
+BOTH_PROFILES("a page that was protected before it went to swap comes back protected", "[uffd]") {
+    watched<TestType> w(wp);
+    REQUIRE(w.t.store(w.a, 7) == mm::fault_result::ok);
+    REQUIRE(w.u.write_protect(w.a, 4096, true) == 0);
+    REQUIRE(w.t.madvise(w.a, 4096, mm::advice::pageout) == 0);
+    REQUIRE(w.t.inspect(w.a).map == mm::entry_kind::swap);
+    CHECK(w.t.load(w.a).value == 7);
+    CHECK(w.letters(w.a) == "YU");
+    CHECK(w.pin_slow(w.a, 1, foll::write | foll::nowait) == 0);  // somebody has to be told
+    CHECK(w.u.write_protect(w.a, 4096, false) == 0);
+    CHECK(w.t.store(w.a, 8) == mm::fault_result::ok);
+    CHECK(w.letters(w.a) == "WDY");
+    w.audit();
+}
+
 BOTH_PROFILES("a mark that means nothing any more goes under the lock of its entry", "[uffd]") {
     world<TestType> w;
     auto& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096, mm::fill::pattern);
