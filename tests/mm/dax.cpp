@@ -341,3 +341,87 @@ ALL_DEVICE_RULES("files that share blocks part at the first write", "[dax]") {
     CHECK_FALSE(w.warned(mm::warn_id::dax_busy_entry));
     w.audit();
 }
+
+
+ALL_DEVICE_RULES("three files that share a block leave it one by one", "[dax]") {
+    device_world<TestType> w;
+    mm::file& f = w.dax_file(1);
+    mm::file& g = w.dax_file(0, mm::fill::sparse);
+    mm::file& h = w.dax_file(0, mm::fill::sparse);
+    mm::dax_reflink(w.phys(), f, g);
+    mm::dax_reflink(w.phys(), f, h);
+    const vaddr a = w.map_file(f), b = w.map_file(g), c = w.map_file(h);
+    for (const vaddr at : {a, b, c}) CHECK(w.t.load(at).value == 1);
+    CHECK(w.page_at(a) == w.page_at(c));
+    CHECK(w.t.store(a, 7) == fault_result::ok);
+    CHECK(w.t.store(b, 8) == fault_result::ok);
+    CHECK(w.t.load(c).value == 1);
+    CHECK(mm::detail::is_dax_shared(w.page_at(c)));  // the last one has it as two had it
+    CHECK(w.t.store(c, 9) == fault_result::ok);
+    CHECK(w.t.load(a).value == 7);
+    CHECK(w.t.load(b).value == 8);
+    w.audit();
+}
+
+ALL_DEVICE_RULES("a hole of less than a page is zeroed in place", "[dax]") {
+    device_world<TestType> w;
+    mm::file& f = w.dax_file(2);
+    REQUIRE(w.box.fallocate(f, mm::file_change::punch, 4096 + 100, 50) == 0);
+    CHECK(w.box.pread(f, 4096 + 99) == 2);
+    CHECK(w.box.pread(f, 4096 + 100) == 0);
+    CHECK(w.box.pread(f, 4096 + 149) == 0);
+    CHECK(w.box.pread(f, 4096 + 150) == 2);
+}
+
+ALL_DEVICE_RULES("a private write into what a pmd shows copies one page, and ptes show the rest", "[dax]") {
+    device_world<TestType> w;
+    mm::file& f = w.dax_file(512);
+    const vaddr a = w.map_file(f, false);
+    CHECK(w.t.load(a + 4096).value == 2);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    CHECK(w.t.store(a + 4096, 9) == fault_result::ok);
+    CHECK(w.t.inspect(a + 4096).at == mm::level::pte);
+    CHECK(w.t.inspect(a + 4096).page.kind == mm::page_kind::anon);
+    CHECK(w.box.pread(f, 4096) == 2);
+    CHECK(w.t.load(a).value == 1);
+    CHECK(w.t.inspect(a).page.kind == mm::page_kind::fsdax);
+    w.audit();
+}
+
+ALL_DEVICE_RULES("a full device: what has no block is SIGBUS, and a write ends where the room does", "[dax]") {
+    device_world<TestType> w;
+    mm::file& f = w.dax_file(2048);
+    mm::file& g = w.dax_file(512, mm::fill::sparse);
+    const vaddr a = w.map_file(g);
+    CHECK(w.t.touch(a, true) == fault_result::sigbus);
+    CHECK(w.t.load(a).value == 0);
+    CHECK(w.box.pwrite(g, 0, 1) == -err::enospc);
+    REQUIRE(w.box.truncate(f, 2047 * 4096) == 0);  // room for a page, for no huge one
+    const vaddr from = w.map(2 * 4096);
+    REQUIRE(w.t.store(from + 4095, 5) == fault_result::ok);
+    CHECK(w.t.direct_write(g, 0, from, 2 * 4096) == 4096);
+    CHECK(w.t.direct_write(g, 4096, from, 4096) == -err::enospc);
+    CHECK(w.t.load(a + 4095).value == 5);
+    CHECK(w.t.inspect(a + 4095).at == mm::level::pte);
+    w.audit();
+}
+
+TEST_CASE("counted like memory: a huge block that nobody shows is single pages again when its file lets it go", "[dax]") {
+    using P = checked_zero_based;
+    device_world<P> w;
+    mm::file& f = w.dax_file(512);
+    const vaddr a = w.map_file(f);
+    REQUIRE(w.t.touch(a, true) == fault_result::ok);
+    frame<P>* const head = w.phys().head(w.page_at(a + 5 * 4096));
+    CHECK(head->order() == mm::pmd_order);
+    REQUIRE(w.t.munmap(a, f.size) == 0);
+    CHECK(head->count.raw() == 0);
+    REQUIRE(w.box.truncate(f, 0) == 0);
+    CHECK(head->order() == 0);
+    CHECK_FALSE(w.phys().nth(head, 5)->is_tail());
+    mm::file& g = w.dax_file(8);
+    const vaddr b = w.map_file(g);
+    CHECK(w.t.load(b + 5 * 4096).value == 6);
+    CHECK(w.t.inspect(b + 5 * 4096).page.order == 0);
+    w.audit();
+}

@@ -193,6 +193,47 @@ BOTH_PROFILES("one failed page of a huge page leaves the others in use", "[memor
     w.audit();
 }
 
+TEST_CASE("6.12: a place nothing was in yet gets a page of a coherent device, mapped at once", "[device-memory]") {
+    to_device<checked_6_12> w(device_type::coherent);
+    w.a += 4 * 4096;
+    REQUIRE(w.take(2) == 2);
+    CHECK(w.t.inspect(w.a).map == mm::entry_kind::leaf);
+    CHECK(w.letters(w.a).find('W') != std::string::npos);
+    CHECK(w.page_at(w.a)->zone() == mm::zone_kind::device);
+    CHECK(w.t.store(w.a, 3) == fault_result::ok);
+    CHECK(w.t.load(w.a).value == 3);
+    w.audit();
+}
+
+BOTH_PROFILES("without memory to come back to, a touch of what is on a device fails, and nothing is lost", "[device-memory]") {
+    to_device<TestType> w;
+    REQUIRE(w.take(4) == 4);
+    auto& phys = w.phys();
+    std::vector<frame<TestType>*> all;
+    while (auto* f = phys.alloc({})) all.push_back(f);
+    CHECK(w.t.touch(w.a, false) == fault_result::oom);
+    CHECK(w.t.inspect(w.a).map == private_entry);
+    for (auto* f : all) phys.drop(f, mm::holder::hand_out);
+    CHECK(w.t.load(w.a).value == 1);
+    w.audit();
+}
+
+BOTH_PROFILES("an unmapped page of a huge page fails: what is split off by that is free, and never handed out", "[memory-failure]") {
+    device_world<TestType> w;
+    const vaddr a = w.huge();
+    REQUIRE(w.t.store(a + 8 * 4096, 7) == fault_result::ok);
+    frame<TestType>* const gone = w.page_at(a + 9 * 4096);
+    REQUIRE(w.t.munmap(a + 9 * 4096, 4096) == 0);
+    const auto r = mm::memory_failure(w.phys(), w.phys().number(gone));
+    CHECK(r.fate == mm::failure_fate::unused);
+    CHECK(r.error == 0);
+    CHECK(gone->is(mm::pg::hwpoison));
+    CHECK(w.t.load(a + 8 * 4096).value == 7);
+    CHECK(w.t.inspect(a + 8 * 4096).page.order == 0);
+    w.audit();
+    for (int k = 0; k < 2000; ++k) CHECK(w.phys().alloc({}) != gone);
+}
+
 BOTH_PROFILES("a page that leaves its folio before it can be held fails by itself", "[memory-failure]") {
     device_world<TestType> w;
     const vaddr a = w.huge();
