@@ -201,6 +201,29 @@ TEST_CASE("without old values a store is seen before a load that follows it; wit
     CHECK(both_see_nothing(false, false).text().find("sequentially consistent") != std::string::npos);
 }
 
+TEST_CASE("a second look that is left out finds what the first found, and is no step") {
+    shared s;
+    const auto look_twice = [&](bool twice) {
+        return check::explore("two looks", [&, twice](check::program& p) {
+            s.reset();
+            p.thread([&, twice] {
+                check::second_look::note();
+                const std::int32_t first = s.words[0].load(order::relaxed);
+                if (!twice) check::second_look::leave_out();
+                check::that(s.words[0].load(order::relaxed) == first && s.words[0].look(1) == (first & 1), "nothing has changed");
+                check::second_look::note();
+                check::that(s.words[1].load(order::acquire) == 0 || s.words[0].load(order::relaxed) == 1, "what was noted is forgotten");
+            });
+            p.thread([&] { s.words[0].store(1, order::relaxed), s.words[1].store(1, order::release); });
+        });
+    };
+    CHECK(look_twice(true).found == check::fault::assertion);
+    const auto once = look_twice(false);
+    INFO(once.text());
+    CHECK(once.proved());
+    CHECK(once.longest == 5);
+}
+
 TEST_CASE("an execution that was given up is run to its end: what its threads held is given back") {
     shared s;
     int held = 0;

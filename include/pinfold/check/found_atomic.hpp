@@ -14,6 +14,7 @@
 #include "atomic.hpp"
 #include "engine.hpp"
 #include "plain.hpp"
+#include "second_look.hpp"
 
 namespace pinfold::check {
 
@@ -32,7 +33,10 @@ public:
     found_atomic(const found_atomic&) = delete;
     found_atomic& operator=(const found_atomic&) = delete;
 
-    T load(order o) const { return is_step() ? from(step({.what = act::load, .success = o}).before) : value_; }
+    T load(order o) const {
+        if (!is_step()) return value_;
+        return from(second_look::find(*engine(), this, [&] { return step({.what = act::load, .success = o}).before; }));
+    }
     void store(T v, order o) {
         if (is_step()) (void)step({.what = act::store, .success = o, .value = to(v)});
         value_ = v;
@@ -56,7 +60,9 @@ public:
     }
     /// Returns: the bits of mask. Without old values it does not matter to it what becomes of the others.
     T look(T mask) const {
-        return static_cast<T>(mask & (is_step() ? from(step({.what = act::load, .mask = static_cast<std::uint64_t>(to(mask))}).before) : value_));
+        if (!is_step()) return static_cast<T>(mask & value_);
+        const auto at_mask = [&] { return step({.what = act::load, .mask = static_cast<std::uint64_t>(to(mask))}).before; };
+        return static_cast<T>(mask & from(second_look::find(*engine(), this, at_mask)));
     }
     /// Effects: sets `on`, clears `off`. Returns: what those bits were before.
     T change(T on, T off) {
