@@ -49,7 +49,8 @@ struct ledger {
 
 /// Steps that a test leaves out, to see the explorer find what they are there for.
 namespace missing {
-enum : unsigned { nothing = 0, head_check = 1, entry_check = 2, table_check = 4, fence = 8, wait_for_walks = 16 };
+enum : unsigned { nothing = 0, head_check = 1, entry_check = 2, table_check = 4, fence = 8, wait_for_walks = 16,
+                head_look = 32, entry_look = 64 };  // whatever any form of the walk looks at again before it goes on
 }
 inline unsigned left_out = missing::nothing;
 
@@ -81,6 +82,11 @@ struct chosen_steps : mm::right_steps {
 struct asked {
     static inline std::function<void(mm::race_point)> ask;
     static void at(mm::race_point p) {
+        using at = mm::race_point;
+        const bool no_entry = (left_out & missing::entry_look) != 0, no_head = (left_out & missing::head_look) != 0;
+        if (p == at::before_walk || p == at::entry_checked || p == at::after_walk || (no_head && p == at::head_checked))
+            check::second_look::note();
+        if ((no_head && p == at::added) || (no_entry && p == at::head_checked)) check::second_look::leave_out();
         if (ask) ask(p);
     }
 };
@@ -136,7 +142,7 @@ struct scene {
         if (count == 0) return nullptr;
         held = {got, count, k, flags};
         was_pinned = true;
-        use(), use();  // a step apart
+        for (unsigned i = 0; i < uses; ++i) use();  // a step apart
         return got[0];
     }
     /// What holds of a page as long as somebody pins it, whatever the others do.
@@ -164,6 +170,8 @@ struct scene {
     }
 
     static constexpr std::size_t most = 8;  ///< pages of one pin
+    unsigned uses = 2;  ///< looks at what is pinned: each is a few steps
+
     mm::machine<P> box;
     mm::task<P>& t;
     std::uint32_t generation = 0;
@@ -238,6 +246,7 @@ inline constexpr check::limits in_order{.executions = 100'000, .steps = 5'000, .
 inline constexpr check::limits with_old_values{.executions = 100'000, .steps = 5'000};
 /// Its beginning: what is found is a fault, what is not found proves nothing.
 inline constexpr check::limits a_part_with_old_values{.executions = 500, .steps = 5'000};
+inline constexpr check::limits a_part_in_order{.executions = 1'000, .steps = 5'000, .old_values = false};
 inline constexpr check::limits without_fences{.executions = 100'000, .steps = 5'000, .fences = false};
 
 /// Effects: the scene holds in all of what `bounds` says, in which both sides come to do what they want.
@@ -251,8 +260,8 @@ void holds(const char* name, check::limits bounds, Body body, unsigned without =
 }
 /// Effects: the scene has no fault in the part of it that was run.
 template <class P = linux_6_12, class Body>
-void runs(const char* name, Body body) {
-    const outcome o = run<P>(name, a_part_with_old_values, body, missing::nothing);
+void runs(const char* name, Body body, check::limits bounds = a_part_with_old_values) {
+    const outcome o = run<P>(name, bounds, body, missing::nothing);
     INFO(o.found.text());
     CHECK(o.found);
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSL-1.0
+// The lockless walk that takes many ptes at once: blocks of pages, and runs of one folio, against munmap and against the
+// split of the folio. Source: spec 05 §4 PTE/F, §6.
+#include "scene.hpp"
+
+namespace explored {
+
+struct asked_by_block : asked {
+    static constexpr bool by_block = true;
+};
+struct linux_6_12_in_blocks : observed<mm::linux_6_12> {
+    using steps = mm::right_steps;
+    using races = asked_by_block;
+};
+static_assert(mm::walks_in_blocks<linux_6_12_in_blocks>);
+
+}  // namespace explored
+
+using namespace explored;
+using P = linux_6_12_in_blocks;
+
+namespace {
+
+void touch(scene<P>& s, std::uint64_t from, std::uint64_t to) {
+    for (std::uint64_t k = from; k < to; ++k)
+        if (s.t.store(s.at(k), static_cast<unsigned char>(k + 1)) != mm::fault_result::ok) FAIL("no page");
+    s.box.phys().lru_drain_all();
+}
+
+/// Pages of their own: what is freed is handed out again.
+void unmap_block(check::program& p, stage<P>& on) {
+    auto& s = on.set(p);
+    s.map(3, 2);
+    p.thread([&] { (void)s.pin(0, foll::pin, 2), s.unpin(); });
+    p.thread([&] {
+        check::that(s.t.munmap(s.base, 2 * mm::page_size) == 0, "munmap succeeds");
+        (void)s.t.store(s.at(2), 0x77);
+    });
+    p.at_end([&] {
+        s.acted = s.first->generation != s.generation;
+        on.audit();
+    });
+}
+
+/// Four pages of one folio, whose frames are handed out again as one folio.
+void unmap_run(check::program& p, stage<P>& on) {
+    auto& s = on.set(p);
+    s.box.phys().small_thp[2] = mm::thp_mode::always;
+    s.map(8, 4);
+    s.uses = 1;
+    p.thread([&] { (void)s.pin(0, foll::pin, 4), s.unpin(); });
+    p.thread([&] {
+        check::that(s.t.munmap(s.base, 4 * mm::page_size) == 0, "munmap succeeds");
+        (void)s.t.store(s.at(4), 0x77);
+    });
+    p.at_end([&] {
+        s.acted = s.first->generation != s.generation;
+        on.audit();
+    });
+}
+
+void split_first_of(scene<P>& s, frame<P>* head) {
+    mm::physical<P>& phys = s.box.phys();
+    phys.hold(head, mm::holder::temporary);
+    mm::lock_page(head);
+    s.acted = mm::split_folio(phys, head, head) == 0;
+    mm::unlock_page(head);
+    phys.drop(head, mm::holder::temporary);
+}
+
+/// Pages of a folio of four that becomes four folios.
+template <unsigned Pages>
+void split_run(check::program& p, stage<P>& on) {
+    auto& s = on.set(p);
+    s.box.phys().small_thp[2] = mm::thp_mode::always;
+    s.map(4, 4);
+    s.uses = 0;
+    p.thread([&] { (void)s.pin(1, foll::pin, Pages); });
+    p.thread([&] { split_first_of(s, s.first); });
+    p.at_end([&] { s.use(), s.stays_coherent(), on.audit(); });
+}
+
+/// A block that begins with a page of its own and goes on in a folio, which is split meanwhile.
+void split_block(check::program& p, stage<P>& on) {
+    auto& s = on.set(p);
+    s.map(8, 4);
+    s.box.phys().small_thp[2] = mm::thp_mode::always;
+    touch(s, 4, 8);
+    frame<P>* const folio = s.seen(4);
+    if (!folio->is(mm::pg::large)) FAIL("no folio");
+    s.uses = 0;
+    p.thread([&] { (void)s.pin(3, foll::pin, 2); });
+    p.thread([&s, folio] { split_first_of(s, folio); });
+    p.at_end([&] { s.use(), s.stays_coherent(), on.audit(); });
+}
+
+}  // namespace
+
+TEST_CASE("a block of pages that are unmapped and handed out again under the walk is refused or stays") {
+    holds<P>("munmap of a block", in_order, unmap_block);
+    runs<P>("munmap of a block", unmap_block);
+    fails<P>("munmap of a block, entries looked at once", in_order, unmap_block, missing::entry_look);
+}
+TEST_CASE("a run of a folio that is unmapped and handed out again under the walk is refused or stays") {
+    holds<P>("munmap of a run", in_order, unmap_run);
+    runs<P>("munmap of a run", unmap_run);
+    fails<P>("munmap of a run, entries looked at once", in_order, unmap_run, missing::entry_look);
+}
+TEST_CASE("a run of a folio that is split under the walk is refused, or has its pins where they belong") {
+    holds<P>("split of a run of one", in_order, split_run<1>);
+    fails<P>("split of a run of one, folio looked at once", in_order, split_run<1>, missing::head_look);
+    runs<P>("split of a run of two", split_run<2>, a_part_in_order);
+    fails<P>("split of a run of two, folio looked at once", in_order, split_run<2>, missing::head_look);
+}
+TEST_CASE("a block that meets a folio that is split has its pins where they belong") {
+    runs<P>("split in a block", split_block, a_part_in_order);
+}
