@@ -148,6 +148,47 @@ TEST_CASE("foll_pin_2019: each entry refuses the other's flag", "[entry-points]"
     w.audit();
 }
 
+TEST_CASE("2019: get_user_pages_locked takes references under the caller's lock, and keeps it where nobody waits", "[entry-points]") {
+    world<checked_2019> w;
+    const vaddr a = w.map(2 * 4096);
+    std::vector<frame<checked_2019>*> pages(2);
+    w.t.mm().mmap_lock.lock_shared();
+    int locked = 1;
+    CHECK(w.t.get_user_pages_locked(a, 2, foll::write, pages, &locked) == 2);
+    CHECK(locked == 1);
+    CHECK(w.t.get_user_pages_locked(a, 1, foll::pin, pages, &locked) == -err::einval);
+    CHECK(locked == 1);
+    w.t.mm().mmap_lock.unlock_shared();
+    CHECK(w.box.warn().hits(mm::warn_id::api_pin_at_get) == 1);
+    CHECK(pages[0] == w.page_at(a));
+    CHECK(w.refs(a) == 2);
+    CHECK(w.refs(a + 4096) == 2);
+    w.t.put_pages(std::span<frame<checked_2019>* const>(pages));
+    w.audit();
+}
+
+TEST_CASE("2019: follow_page finds no page where a huge mapping has no table yet", "[entry-points]") {
+    mm::options o = small();
+    o.huge_pools = {{mm::pmd_order, 1}};
+    world<checked_2019> w(o);
+    const vaddr a = w.map(2_MiB, {.huge_order = mm::pmd_order});
+    std::shared_lock lock(w.t.mm().mmap_lock);
+    const auto nothing = w.t.follow_page(*w.t.mm().find(a), a, foll::get);
+    CHECK(nothing.page == nullptr);
+    CHECK(nothing.error == 0);
+}
+
+TEST_CASE("6.12: an anonymous page that is unpinned and not exclusive is reported", "[entry-points]") {
+    world<checked_6_12> w;
+    const vaddr a = w.map(4096);
+    REQUIRE(w.pin(a, 1, foll::write) == 1);
+    w.pages[0]->clear(mm::pg::exclusive);  // what fork would have done, had it not seen the pin
+    w.unpin(1);
+    CHECK(w.box.warn().hits(mm::warn_id::unpin_not_exclusive) == 1);
+    CHECK(w.refs(a) == 1);
+    w.audit();
+}
+
 BOTH_PROFILES("the VMA of each slot is told where the profile has an array for it", "[entry-points]") {
     if constexpr (is_2019<TestType>) {
         world<TestType> w;

@@ -275,3 +275,11 @@ BOTH_PROFILES("splitting a huge entry turns one reference into 512", "[faults]")
     CHECK(w.t.munmap(a, 2_MiB) == 0);
     w.audit();
 }
+
+BOTH_PROFILES("files of devices have no size to change, and one that the machine has no room for has no pages", "[faults]") {
+    world<TestType> w;
+    auto& f = w.box.create_device_file(2_MiB);
+    CHECK(f.size == 2_MiB);
+    CHECK(w.box.truncate(f, 0) == -err::einval);
+    CHECK(w.box.create_device_file(1_GiB).size == 0);
+}

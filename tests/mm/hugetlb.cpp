@@ -96,6 +96,41 @@ TEST_CASE("A fault that finds the place of a huge page empty finds its promise t
     w.audit();
 }
 
+BOTH_PROFILES("A promise that cannot be kept whole is not made, and the pool is as large as before", "[hugetlb]") {
+    huge_world<TestType> w(2);
+    REQUIRE(w.pool().set_overcommit(2));
+    CHECK(w.t.mmap(10_MiB, {.huge_order = mm::pmd_order}).error == -err::enomem);
+    CHECK(w.stock() == stock{2, 0});
+    CHECK(w.pool().state().pages == 2);
+    CHECK(w.pool().state().surplus == 0);
+    w.map_huge(4);
+    CHECK(w.pool().state().surplus == 2);
+    w.audit();
+}
+
+TEST_CASE("A pool of pages larger than any free range stays empty", "[hugetlb]") {
+    huge_world<checked_6_12> w;
+    CHECK(w.pool(mm::pud_order).resize(1) == 0);
+    CHECK(w.t.mmap(1_GiB, {.huge_order = mm::pud_order}).error == -err::enomem);
+    w.audit();
+}
+
+BOTH_PROFILES("A huge page that has failed has failed for the child, too", "[hugetlb]") {
+    huge_world<TestType> w;
+    const vaddr a = w.map_huge(2);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.store(a + 2_MiB, 2) == mm::fault_result::ok);
+    auto& phys = w.box.phys();
+    (void)mm::memory_failure(phys, phys.number(w.page_at(a + 5 * 4096)));
+    REQUIRE(w.t.inspect(a).map == mm::entry_kind::hwpoison);
+    const auto child = w.box.fork(w.t);
+    REQUIRE(child.error == 0);
+    CHECK((*child)->inspect(a).map == mm::entry_kind::hwpoison);
+    CHECK((*child)->load(a).fault == mm::fault_result::hwpoison);
+    CHECK((*child)->load(a + 2_MiB).value == 2);
+    w.audit();
+}
+
 TEST_CASE("What is promised follows the mapping, the fault, the unmapping and the last pin", "[hugetlb]") {
     huge_world<checked_6_12> w(4);
     CHECK(w.stock() == stock{4, 0});

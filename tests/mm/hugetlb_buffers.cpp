@@ -92,6 +92,31 @@ TEST_CASE("2019 keeps a pin for every page of a registered buffer", "[buffers]")
     w.audit();
 }
 
+TEST_CASE("memfd_pin_folios: what stands in movable memory leaves it first, or is not pinned", "[buffers]") {
+    mm::options o = small();
+    o.more_nodes.push_back({.ram = 0, .movable = 32_MiB});
+    world<checked_6_12> w(o);
+    mm::file& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096);
+    const vaddr a = w.map(2 * 4096, {.shared = true, .source = &f, .node = 1});
+    REQUIRE(w.t.mbind(a, 2 * 4096, 1) == 0);
+    REQUIRE(w.t.store(a, 5) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).page.zone == mm::zone_kind::movable);
+    std::uint64_t offset = 0;
+    std::vector<frame<checked_6_12>*> folios(2);
+    REQUIRE(w.get(a, 1) == 1);
+    CHECK(w.t.memfd_pin_folios(f, 0, 8191, folios, &offset) < 0);
+    CHECK(w.refs(a) == 3);  // the cache, the entry, the holder
+    w.audit();
+    w.put(1);
+    REQUIRE(w.t.memfd_pin_folios(f, 0, 8191, folios, &offset) == 2);
+    CHECK(w.t.inspect(a).page.zone != mm::zone_kind::movable);
+    CHECK(w.page_at(a) == folios[0]);
+    CHECK(w.t.load(a).value == 5);
+    w.audit();
+    for (auto* p : folios) w.t.unpin_folio(p);
+    w.audit();
+}
+
 TEST_CASE("memfd_pin_folios pins each folio of a range once, made if missing", "[buffers]") {
     huge_world<checked_6_12> w;
     std::uint64_t offset = 99;

@@ -256,3 +256,18 @@ BOTH_PROFILES("where a VMA had no room for a huge page, or memory is short, base
     CHECK(w.t.inspect(a + 6_MiB).at == mm::level::pte);
     w.audit();
 }
+
+BOTH_PROFILES("a search for room goes around what is in the way, starts again from below, and may find none", "[mappings]") {
+    world<TestType> w;
+    const vaddr a = w.map(4096);
+    const vaddr in_the_way = w.map(4096, {.at = a + 4096});
+    const vaddr behind = w.map(2 * 4096);
+    CHECK(behind >= in_the_way + 4096);
+    constexpr std::uint64_t all = std::uint64_t{1} << 47;
+    CHECK(w.t.mmap(all, {}).error == -err::enomem);
+    REQUIRE(w.t.munmap(a, 4096) == 0);
+    const vaddr far = w.map(all / 2 + all / 4);  // nearly to the end: the next search has to begin at the bottom
+    const vaddr low = w.map(all / 8);
+    CHECK(low != far);
+    w.audit();
+}

@@ -179,3 +179,55 @@ TEST_CASE("a folio freed while an entry or a pin shows is quarantined, with one 
     CHECK(f->is(mm::pg::bad));
     CHECK_FALSE(f->is(mm::pg::buddy));
 }
+
+TEST_CASE("a machine nobody listens to reports by the handler of the process, once per site", "[physical]") {
+    static int told = 0;
+    static std::string site;
+    told = 0;
+    const auto before = pinfold::set_warn_handler([](const pinfold::warn_report& r) noexcept {
+        ++told;
+        site = r.site;
+    });
+    world<checked_6_12> w;
+    w.box.warn().set_handler(nullptr);
+    w.box.warn().emit(mm::warn_id::double_free, 3);
+    w.box.warn().emit(mm::warn_id::double_free, 4);
+    pinfold::set_warn_handler(before);
+    CHECK(told == 1);
+    CHECK(site.find("WARN:FREE:double") != std::string::npos);
+    CHECK(w.box.warn().hits(mm::warn_id::double_free) == 2);
+    w.box.warn().reset();
+}
+
+BOTH_PROFILES("the audit names each unit that does not add up, and nothing else", "[physical]") {
+    world<TestType> w;
+    auto& phys = w.box.phys();
+    const vaddr a = w.map(4096);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    phys.lru_drain_all();
+    auto* const page = w.page_at(a);
+    const auto faults = [&](auto spoil, auto mend) {
+        spoil();
+        std::vector<std::string> found = mm::audit(w.box);
+        mend();
+        w.audit();
+        return found;
+    };
+    const auto says = [](const std::vector<std::string>& found, const char* what) {
+        return !found.empty() && std::all_of(found.begin(), found.end(), [&](const std::string& f) { return f.find(what) != std::string::npos; });
+    };
+    const auto number = "frame " + std::to_string(phys.number(page).n) + ":";
+    CHECK(says(faults([&] { page->mapcount.store(2); }, [&] { page->mapcount.store(1); }), number.c_str()));
+    CHECK(says(faults([&] { page->set(mm::pg::locked); }, [&] { page->clear(mm::pg::locked); }), "page lock"));
+    CHECK(says(faults([&] { phys.stats.acquired(0, 1); }, [&] { phys.stats.released(0, 1); }), "INV-3"));
+    const auto entry_more = faults([&] { phys.note(page, mm::holder::entry, 1); }, [&] { phys.note(page, mm::holder::entry, -1); });
+    CHECK(std::any_of(entry_more.begin(), entry_more.end(), [](const std::string& f) { return f.find("references of entries 2, entries 1") != std::string::npos; }));
+    auto* const free = phys.alloc({.order = 3});
+    phys.drop(free, mm::holder::hand_out);
+    frame<TestType>* block = nullptr;
+    phys.each_frame([&](frame<TestType>* f) {
+        if (!block && f->is(mm::pg::buddy)) block = f;
+    });
+    REQUIRE(block);
+    CHECK(says(faults([&] { block->count.init(1); }, [&] { REQUIRE(block->count.freeze(1)); }), "INV-5"));
+}

@@ -269,6 +269,23 @@ BOTH_PROFILES("memory files without a mount of their own go by the machine's set
     w.audit();
 }
 
+BOTH_PROFILES("a block of a file is empty for a huge folio whatever is in swap of its neighbours", "[shmem-huge]") {
+    world<TestType> w;
+    w.box.phys().shmem_thp = mm::shmem_thp_mode::never;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 4_MiB);
+    const vaddr a = w.map(4_MiB, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a, 5) == mm::fault_result::ok);
+    REQUIRE(w.t.madvise(a, 4096, mm::advice::pageout) == 0);
+    REQUIRE_FALSE(f.blocks.empty());
+    w.box.phys().shmem_thp = mm::shmem_thp_mode::always;
+    CHECK(w.t.store(a + 4096, 6) == mm::fault_result::ok);
+    CHECK(w.t.inspect(a + 4096).page.order == 0);
+    CHECK(w.t.store(a + 2_MiB, 7) == mm::fault_result::ok);
+    CHECK(w.t.inspect(a + 2_MiB).page.order == mm::pmd_order);
+    CHECK(w.t.load(a).value == 5);
+    w.audit();
+}
+
 BOTH_PROFILES("mlock of a part of a huge page of a pool faults it in and cuts nothing", "[shmem-huge]") {
     mm::options o = small();
     o.huge_pools = {{9, 4}};

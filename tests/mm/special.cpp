@@ -309,6 +309,25 @@ BOTH_PROFILES("a driver that maps on demand: pages are counted, what it has not 
     CHECK(w.refs(a) == 1 + 1);
 }
 
+BOTH_PROFILES("what a driver put there becomes writable without anybody being told; a page is dirty then", "[special]") {
+    world<TestType> w;
+    const vaddr a = w.map(2 * 4096, {.shared = true, .kind = mm::map_kind::mixedmap});
+    auto* const p = w.box.driver_page();
+    REQUIRE(w.t.insert_page(a, p) == 0);
+    REQUIRE(w.t.insert_pfn(a + 4096, w.box.device_frames(1)) == 0);
+    mm::clear_soft_dirty(w.t.mm());
+    CHECK(w.letters(a).find('W') == std::string::npos);
+    CHECK_FALSE(p->is(mm::pg::dirty));
+    CHECK(w.t.store(a, 5) == mm::fault_result::ok);
+    CHECK(w.letters(a) == "WDY");
+    CHECK(p->is(mm::pg::dirty));
+    CHECK(w.t.touch(a + 4096, true) == mm::fault_result::ok);
+    CHECK(w.letters(a + 4096) == "WDYS");
+    w.audit();
+    REQUIRE(w.t.munmap(a, 2 * 4096) == 0);
+    w.box.put_driver_page(p);
+}
+
 BOTH_PROFILES("raw memory mapped on demand shows a special entry, and gup refuses", "[special]") {
     world<TestType> w;
     auto& f = w.box.create_driver_file(1, true);
