@@ -331,6 +331,65 @@ BOTH_PROFILES("mbind binds huge pages of a pool strictly: what it keeps on other
     w.audit();
 }
 
+BOTH_PROFILES("where there is no room nothing moves; where there is none for a huge page, its pieces do", "[migrate]") {
+    world<TestType> w(two_nodes());
+    auto& phys = w.box.phys();
+    std::vector<frame<TestType>*> all;
+    while (auto* f = phys.alloc({.node = 1, .exact = true})) all.push_back(f);
+    const vaddr a = w.map(4096), b = w.huge();
+    REQUIRE(w.t.store(a, 5) == mm::fault_result::ok);
+    for (unsigned k = 0; k < 512; ++k) REQUIRE(w.t.store(b + k * 4096, static_cast<unsigned char>(k % 100 + 1)) == mm::fault_result::ok);
+    phys.lru_drain_all();
+    const auto isolated = [&](vaddr at) {
+        auto* const head = phys.head(w.page_at(at));
+        REQUIRE(mm::isolate(phys, head));
+        return std::vector<frame<TestType>*>{head};
+    };
+    auto list = isolated(a);
+    const mm::migrated none = mm::migrate_pages(phys, list, to_movable);
+    CHECK(none.failed == 1);
+    CHECK(none.error == -err::enomem);
+    REQUIRE(list.size() == 1);
+    mm::put_back(phys, list[0]);
+    CHECK(w.t.inspect(a).page.node == 0);
+    for (unsigned k = 0; k < 100; ++k) {  // room for a hundred, not in a row
+        phys.drop(all[all.size() - 1 - 2 * k], mm::holder::hand_out);
+        all[all.size() - 1 - 2 * k] = nullptr;
+    }
+    list = isolated(b);
+    const mm::migrated some = mm::migrate_pages(phys, list, to_movable);
+    CHECK(some.failed == 1);  // one folio, though it went in pieces
+    CHECK(some.error == -err::enomem);
+    CHECK(list.size() == 412);
+    for (auto* p : list) mm::put_back(phys, p);
+    unsigned there = 0;
+    for (unsigned k = 0; k < 512; ++k) {
+        there += w.t.inspect(b + k * 4096).page.node == 1;
+        CHECK(w.t.load(b + k * 4096).value == static_cast<int>(k % 100 + 1));
+    }
+    CHECK(there == 100);
+    w.audit();
+    for (auto* f : all)
+        if (f) phys.drop(f, mm::holder::hand_out);
+}
+
+BOTH_PROFILES("secret memory stays where it is", "[migrate]") {
+    world<TestType> w(two_nodes());
+    auto& f = w.box.create_file(mm::file_kind::secret, 4096);
+    const vaddr a = w.map(4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a, 5) == mm::fault_result::ok);
+    auto* const page = w.page_at(a);
+    w.box.phys().lru_drain_all();
+    REQUIRE(mm::isolate(w.box.phys(), page));
+    std::vector<frame<TestType>*> list{page};
+    CHECK(mm::migrate_pages(w.box.phys(), list, to_movable).failed == 1);
+    REQUIRE(list == std::vector<frame<TestType>*>{page});
+    mm::put_back(w.box.phys(), page);
+    CHECK(w.page_at(a) == page);
+    CHECK(w.t.load(a).value == 5);
+    w.audit();
+}
+
 BOTH_PROFILES("a huge page on its way can be unmapped, cut and write-protected; its pieces arrive", "[migrate]") {
     for (const int what : {0, 1, 2}) {
         world<TestType> w(two_nodes());

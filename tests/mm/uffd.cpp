@@ -88,6 +88,23 @@ BOTH_PROFILES("a pin of missing memory waits for its contents; reads are told fr
     }
 }
 
+BOTH_PROFILES("memory that goes while a pin waits for it ends the pin with what it has", "[uffd]") {
+    for (const bool first : {true, false}) {
+        watched<TestType> w(missing);
+        if (!first) REQUIRE(w.copy(w.a, 1) == 4096);
+        long got = 0;
+        std::thread pinner([&] { got = w.pin(w.a, 2, foll::write); });
+        const mm::uffd_event e = w.next();
+        CHECK(e.address == w.a + (first ? 0 : 4096));
+        REQUIRE(w.t.munmap(e.address, 4096) == 0);
+        w.u.wake(e.address, 4096);
+        pinner.join();
+        CHECK(got == (first ? -long{err::efault} : 1L));
+        w.audit();
+        if (got > 0) w.unpin(got);
+    }
+}
+
 BOTH_PROFILES("write protection of a pinned page: the pin goes on, the process waits", "[uffd]") {
     watched<TestType> w(missing | wp);
     REQUIRE(w.copy(w.a, 1) == 4096);
