@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "laws_of_counting.hpp"
+#include "laws_of_page_policies.hpp"
 #include "laws_of_pages.hpp"
 #include "laws_of_threads.hpp"
 #include "report.hpp"
@@ -17,7 +18,7 @@
 namespace pinfold::check {
 
 /// Groups of laws: a program that must compile quickly may ask for some of them.
-enum kit_part : unsigned char { counting = 1, pages = 2, threads = 4, everything = 7 };
+enum kit_part : unsigned char { counting = 1, pages = 2, threads = 4, page_policies = 8, everything = 15 };
 
 /// How far check_policy() looks.
 struct kit_options {
@@ -171,16 +172,28 @@ void examine_threads(examiner& x) {
     }
 }
 
+/// Why the laws of pages do not apply.
+template <class P>
+inline constexpr const char* no_two_pins = count_traits<P>::has_pins ? "the policy has no room for two pins" : "the policy has no pins";
+
+template <class P, class Subject>
+void examine_page_policies(examiner& x) {
+    using of = page_policy_laws<P, Subject>;
+    if constexpr (page_laws<P, Subject>::applies) {
+        x.one_thread(laws::release_by_kind, &of::release_by_kind);
+        x.one_thread(laws::totals_agree, &of::totals_agree);
+    } else {
+        x.not_applicable(laws::release_by_kind, no_two_pins<P>), x.not_applicable(laws::totals_agree, no_two_pins<P>);
+    }
+}
+
 template <class P, class Subject>
 void examine_pages(examiner& x) {
     using of = page_laws<P, Subject>;
     if constexpr (!of::applies) {
-        const char* const why = of::asks_for_size                ? "hybrid pins ask how large a page is, and the kit has no pages of two sizes"
-                                : count_traits<P>::has_pins ? "the policy has no room for two pins"
-                                                            : "the policy has no pins";
         for (const law* l : {&laws::head_counts, &laws::head_by_rule, &laws::exemption, &laws::counted_before_free,
-                             &laws::run_of_pages, &laws::hook_once, &laws::head_changes})
-            x.not_applicable(*l, why);
+                             &laws::run_of_pages, &laws::hook_once, &laws::head_changes, &laws::size_changes})
+            x.not_applicable(*l, no_two_pins<P>);
     } else {
         x.one_thread(laws::head_counts, &of::head_counts);
         x.one_thread(laws::head_by_rule, &of::head_by_rule);
@@ -188,11 +201,14 @@ void examine_pages(examiner& x) {
         x.one_thread(laws::counted_before_free, &of::counted_before_free);
         x.one_thread(laws::run_of_pages, &of::run);
         if constexpr (has_explored_word<P, Subject>) {
-            x.threads(laws::hook_once, false, &of::hook_once);
-            x.threads(laws::head_changes, false, &of::head_changes);
+            x.threads(laws::hook_once, of::hybrid, &of::hook_once);
+            x.threads(laws::head_changes, of::hybrid, &of::head_changes);
+            if constexpr (of::hybrid) x.threads(laws::size_changes, true, &of::size_changes);
         } else {
             not_explored<P>(x, laws::hook_once, laws::head_changes);
+            if constexpr (of::hybrid) not_explored<P>(x, laws::size_changes);
         }
+        if constexpr (!of::hybrid) x.not_applicable(laws::size_changes, "the policy's pins do not ask how large a page is");
     }
 }
 
@@ -206,6 +222,7 @@ template <class P, class Subject = library, unsigned Parts = everything>
     detail::examiner x(std::move(name), options);
     if constexpr ((Parts & counting) != 0) detail::examine_counting<P, Subject>(x);
     if constexpr ((Parts & pages) != 0) detail::examine_pages<P, Subject>(x);
+    if constexpr ((Parts & page_policies) != 0) detail::examine_page_policies<P, Subject>(x);
     if constexpr ((Parts & threads) != 0) detail::examine_threads<P, Subject>(x);
     return x.take();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The laws of counting lifted to pages: heads and tails under the rules a page may find its head by, hooks, statistics, exempt pages.
+// The laws of counting lifted to pages: heads and tails under the rules a page may find its head by, of one size or of two
+// where pins ask for it, hooks, statistics, exempt pages.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include "../policy/self_head.hpp"
 #include "laws_of_counting.hpp"
 #include "report.hpp"
+#include "sizes.hpp"
 #include "subject.hpp"
 
 namespace pinfold::check {
@@ -22,6 +24,7 @@ inline constexpr law counted_before_free{"counted before free", "statistics bala
 inline constexpr law run_of_pages{"run of pages", "a run of n pages holds n pins, and a run that fails holds none"};
 inline constexpr law hook_once{"hook once", "idle and free each fire once per crossing, and never while the page is held"};
 inline constexpr law head_changes{"head changes", "a grab that meets a block being split counts where its page belongs afterwards"};
+inline constexpr law size_changes{"size changes", "a pin that meets a head whose size changes is counted, and given back, by the size it has"};
 }  // namespace laws
 
 namespace detail {
@@ -37,6 +40,7 @@ class page_laws {
     struct frame {
         pinfold::count<Q> count;
         Word link;
+        Word size;  ///< 1: large, in the eyes of hybrid pins
         lifetime life;
         plain<int> data{0};
         int idles = 0, frees = 0;
@@ -76,8 +80,8 @@ class page_laws {
         };
     };
 
-    using lone_frame = frame<alone<P>, unsync_word<std::intptr_t>>;
-    using shared_frame = frame<together<P, Subject>, word<std::intptr_t>>;
+    using lone_frame = frame<with_sizes<alone<P>>, unsync_word<std::intptr_t>>;
+    using shared_frame = frame<with_sizes<together<P, Subject>>, word<std::intptr_t>>;
     template <class Frame>
     using ops = typename Subject::template ops<Frame>;
     template <class Frame>
@@ -87,39 +91,25 @@ class page_laws {
     template <class Frame>
     struct block {
         Frame at[4];
-        block() {
+        explicit block(bool large) {
+            at[0].size.store(large);
             for (int i = 1; i < 4; ++i) heads<Frame>::make_tail(at[i], at[0]);
             at[0].count.init(1);
         }
     };
 
 public:
-    /// The kit's pages are of one size: it has none for a scheme that asks how large a page is.
-    static constexpr bool asks_for_size = traits::has_pins && traits::form == pin_form::hybrid;
-    static constexpr bool applies = traits::has_pins && !asks_for_size &&
+    /// Whether the laws are about large heads, too.
+    static constexpr bool hybrid = traits::form == pin_form::hybrid;
+    static constexpr bool applies = traits::has_pins &&
                                     (!traits::stated || (traits::limits.max_pins >= 2 && P::budget.batch >= 2 &&
                                                          traits::limits.max_refs >= 2)) &&
                                     (traits::stated || traits::limits.largest_batch >= 4);
 
     static trial head_counts() {
         trial t;
-        using o = ops<lone_frame>;
-        for (int i = 0; i < 4; ++i) {
-            block<lone_frame> b;
-            const auto tail_before = b.at[3].count.raw();
-            const auto unit = static_cast<std::int64_t>(traits::pin_unit);
-            const bool got = static_cast<bool>(o::try_pin(&b.at[i], 1));
-            t.need(got && b.at[0].count.raw() == 1 + unit, [&] {
-                return "a pin of page " + std::to_string(i) + " raises the head by " + std::to_string(b.at[0].count.raw() - 1);
-            });
-            t.need(static_cast<bool>(o::maybe_pinned(&b.at[i])), [&] { return "a pinned block answers no"; });
-            o::unpin(&b.at[i], 1);
-            const bool ref = static_cast<bool>(o::try_get(&b.at[i], 1));
-            t.need(ref && b.at[0].count.raw() == 2, [&] { return "a reference of page " + std::to_string(i) + " does not count on the head"; });
-            o::put(&b.at[i], 1);
-            t.need(b.at[0].count.raw() == 1 && b.at[3].count.raw() == tail_before && b.at[0].frees == 0,
-                   [&] { return "given back through page " + std::to_string(i) + " the head has " + std::to_string(b.at[0].count.raw()); });
-        }
+        for (int large = 0; large <= hybrid; ++large)
+            for (int i = 0; i < 4; ++i) head_counts_of(t, i, large != 0);
         return t;
     }
 
@@ -168,34 +158,58 @@ public:
 
     static trial run() {
         trial t;
-        using o = ops<lone_frame>;
-        using runs = typename Subject::template run_of_pages<o>;
-        const auto unit = static_cast<std::int64_t>(traits::pin_unit);
-        for (int first = 0; first < 3; ++first)
-            for (const bool fails : {false, true}) {
-                block<lone_frame> b;
-                const auto tail_before = b.at[first == 0 ? 1 : first].count.raw();
-                const bool got = runs::take(&b.at[first], 2, fails);
-                t.need(got == !fails && b.at[0].count.raw() == 1 + (got ? 2 * unit : 0), [&] {
-                    return "two pages from page " + std::to_string(first) + (fails ? " that fail leave " : " raise the head by ") +
-                           std::to_string(b.at[0].count.raw() - 1);
-                });
-                t.need(b.at[first == 0 ? 1 : first].count.raw() == tail_before, [&] { return "the word of a tail is changed"; });
-                for (int i = 0; got && i < 2; ++i) o::unpin(&b.at[first + i], 1);
-                t.need(b.at[0].count.raw() == 1 && b.at[0].frees == 0 && b.at[0].acquired == b.at[0].released,
-                       [&] { return "given back page by page the head has " + std::to_string(b.at[0].count.raw()); });
-            }
+        for (int large = 0; large <= hybrid; ++large)
+            for (int first = 0; first < 3; ++first)
+                for (const bool fails : {false, true}) run_of(t, first, fails, large != 0);
         return t;
     }
 
 private:
+    /// Returns: what a pin adds to the word of its head.
+    static constexpr std::int64_t unit(bool large) noexcept { return large ? 1 : static_cast<std::int64_t>(traits::pin_unit); }
+
+    static void head_counts_of(trial& t, int i, bool large) {
+        using o = ops<lone_frame>;
+        block<lone_frame> b(large);
+        const auto tail_before = b.at[3].count.raw();
+        const auto of = [&] { return "page " + std::to_string(i) + (large ? " of a large block" : ""); };
+        const bool got = static_cast<bool>(o::try_pin(&b.at[i], 1));
+        t.need(got && b.at[0].count.raw() == 1 + unit(large), [&] {
+            return "a pin of " + of() + " raises the head by " + std::to_string(b.at[0].count.raw() - 1);
+        });
+        t.need(static_cast<bool>(o::maybe_pinned(&b.at[i])), [&] { return "a pinned block answers no"; });
+        o::unpin(&b.at[i], 1);
+        t.need(!static_cast<bool>(o::maybe_pinned(&b.at[i])), [&] { return "given back through " + of() + " the pin is still seen"; });
+        const bool ref = static_cast<bool>(o::try_get(&b.at[i], 1));
+        t.need(ref && b.at[0].count.raw() == 2, [&] { return "a reference of " + of() + " does not count on the head"; });
+        o::put(&b.at[i], 1);
+        t.need(b.at[0].count.raw() == 1 && b.at[3].count.raw() == tail_before && b.at[0].frees == 0,
+               [&] { return "given back through " + of() + " the head has " + std::to_string(b.at[0].count.raw()); });
+    }
+
+    static void run_of(trial& t, int first, bool fails, bool large) {
+        using o = ops<lone_frame>;
+        using runs = typename Subject::template run_of_pages<o>;
+        block<lone_frame> b(large);
+        const auto& tail = b.at[first == 0 ? 1 : first].count;
+        const auto tail_before = tail.raw();
+        const bool got = runs::take(&b.at[first], 2, fails);
+        t.need(got == !fails && b.at[0].count.raw() == 1 + (got ? 2 * unit(large) : 0), [&] {
+            return "two pages from page " + std::to_string(first) + (fails ? " that fail leave " : " raise the head by ") +
+                   std::to_string(b.at[0].count.raw() - 1);
+        });
+        t.need(tail.raw() == tail_before, [&] { return "the word of a tail is changed"; });
+        for (int i = 0; got && i < 2; ++i) o::unpin(&b.at[first + i], 1);
+        t.need(b.at[0].count.raw() == 1 && b.at[0].frees == 0 && b.at[0].acquired == b.at[0].released,
+               [&] { return "given back page by page the head has " + std::to_string(b.at[0].count.raw()); });
+    }
+
     /// Each page of two blocks in turn; head_of: the place of its head.
     template <rule Rule, class HeadOf>
     static void with_rule(trial& t, const char* name, HeadOf head_of) {
-        using page = frame<alone<P>, unsync_word<std::intptr_t>, Rule>;
+        using page = frame<with_sizes<alone<P>>, unsync_word<std::intptr_t>, Rule>;
         using o = ops<page>;
         constexpr int pages = 2 << aligned_order;
-        const auto unit = static_cast<std::int64_t>(traits::pin_unit);
         for (int i = 0; i < pages; ++i) {
             page at[pages];
             page::first = at;
@@ -210,7 +224,7 @@ private:
                 return right;
             };
             const bool got = static_cast<bool>(o::try_pin(&at[i], 1));
-            t.need(got && alone_at(1 + unit), [&] { return says("a pin of"); });
+            t.need(got && alone_at(1 + unit(false)), [&] { return says("a pin of"); });
             o::unpin(&at[i], 1);
             t.need(alone_at(1) && head.frees == 0, [&] { return says("an unpin of"); });
             const bool ref = static_cast<bool>(o::try_get(&at[i], 1));
@@ -222,12 +236,13 @@ private:
 
 public:
     /// One thread gives two pins back at once, the other a reference: from 2 units and a baseline to 1, then to 0.
-    static exploration hook_once(bool, limits l) {
-        return explore("hook once", [](program& p) {
+    static exploration hook_once(bool large, limits l) {
+        return explore("hook once", [large](program& p) {
             using o = ops<shared_frame>;
             auto& f = p.make<shared_frame>("page");
+            f.size.store(large);
             f.count.init(1);
-            f.count.pin(2, false);
+            f.count.pin(2, large);
             f.acquired = 2;
             f.count.get(1);
             p.thread([&f] { (void)f.data.get(), o::unpin(&f, 2); });
@@ -242,22 +257,24 @@ public:
     }
 
     /// The owner splits a block of two while somebody pins the tail.
-    static exploration head_changes(bool, limits l) {
-        return explore("head changes", [](program& p) {
+    static exploration head_changes(bool large, limits l) {
+        return explore("head changes", [large](program& p) {
             using o = ops<shared_frame>;
             struct pair {
                 shared_frame head, tail;
             };
             auto& b = p.make<pair>("block");
             heads<shared_frame>::make_tail(b.tail, b.head);
+            b.head.size.store(large);
             b.head.count.init(1);
             p.thread([&b] {
                 if (!o::try_pin(&b.tail, 1)) return;
                 o::head(&b.tail)->life.use();
                 o::unpin(&b.tail, 1);
             });
-            p.thread([&b] {
+            p.thread([&b, large] {
                 if (!b.head.count.freeze(1)) return;
+                if (large) b.head.size.store(0);
                 b.tail.count.init(1);
                 heads<shared_frame>::clear(b.tail);
                 b.head.count.unfreeze(1);
@@ -266,6 +283,32 @@ public:
                 that(b.head.count.raw() == 1 && b.head.frees == 0, "the head is as before");
                 that(heads<shared_frame>::is_tail(b.tail) ? b.tail.count.is_dead() : b.tail.count.raw() == 1, "so is the tail");
                 that(b.head.acquired + b.tail.acquired == b.head.released + b.tail.released, "statistics balance");
+            });
+        }, l);
+    }
+
+    /// The owner makes another page of it while somebody pins it.
+    static exploration size_changes(bool large, limits l) {
+        return explore("size changes", [large](program& p) {
+            using o = ops<shared_frame>;
+            auto& f = p.make<shared_frame>("page");
+            f.size.store(large);
+            f.count.init(1);
+            p.thread([&f] {
+                if (!o::try_pin(&f, 1)) return;
+                f.life.use();
+                that(f.count.raw() == 1 + unit(f.size.load() != 0), "a pin counts by the size its head has");
+                o::unpin(&f, 1);
+            });
+            p.thread([&f, large] {
+                if (!f.count.freeze(1)) return;
+                f.size.store(!large);
+                f.count.unfreeze(1);
+            });
+            p.at_end([&f] {
+                that(f.count.raw() == 1 && f.frees == 0, "what was pinned is given back");
+                that(!static_cast<bool>(o::maybe_pinned(&f)), "nothing looks like a pin");
+                that(f.acquired == f.released, "statistics balance");
             });
         }, l);
     }

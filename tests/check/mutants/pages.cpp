@@ -7,6 +7,16 @@ namespace mutants {
 
 namespace laws = check::laws;
 
+struct question {
+    template <class Page>
+    bool operator()(const Page&) const noexcept {
+        return false;
+    }
+};
+struct hybrid : sticky {
+    using pins = pinfold::hybrid_pins<question{}>;
+};
+
 template <class Page>
 using right = pinfold::page_ops<Page>;
 template <template <class> class Ops>
@@ -123,6 +133,85 @@ struct hook_too_early : right<Page> {
     }
 };
 
+/// A page of a hybrid scheme is given back as if all were small.
+template <class Page>
+struct all_are_small : right<Page> {
+    static void unpin(Page* p, std::uint64_t n = 1) noexcept {
+        auto& c = right<Page>::count_of(right<Page>::head(p));
+        (void)c.unpin(n, false);
+    }
+};
+/// The size is asked before the grab, and not again when the head is held.
+template <class Page>
+struct size_asked_once : right<Page> {
+    static pinfold::outcome try_pin(Page* p, std::uint64_t n = 1) noexcept {
+        if constexpr (!right<Page>::policy::head::stable) return size_asked_once::ask(p, n);
+        else return right<Page>::try_pin(p, n);
+    }
+    static pinfold::outcome ask(Page* p, std::uint64_t n) noexcept {
+        Page* const h = right<Page>::head(p);
+        const auto got = right<Page>::count_of(h).try_pin(n, right<Page>::pinning::template large<typename right<Page>::count_type>(*h));
+        if (!got) return got;
+        if (right<Page>::head(p) != h) {
+            right<Page>::template undo_grab_head<typename right<Page>::pinning>(h, n);
+            return ask(p, n);
+        }
+        right<Page>::template record<typename right<Page>::pinning>(h, n);
+        return got;
+    }
+};
+
+template <class Page>
+inline constexpr bool has_kinds = requires { typename Page::pinfold_policy::release::device; };
+
+/// Every page is released as an ordinary one.
+template <class Page>
+struct kind_not_asked : right<Page> {
+    static void unpin(Page* p, std::uint64_t n = 1) noexcept {
+        using hold = typename right<Page>::pinning;
+        if constexpr (has_kinds<Page>) {
+            hold::released(*p, n);
+            pinfold::detail::dropper<typename right<Page>::policy::release::ordinary>::drop(
+                p, right<Page>::count_of(p), hold::to_units(right<Page>::count_of(p), *p, n));
+        } else {
+            right<Page>::unpin(p, n);
+        }
+    }
+};
+/// The kind is asked when the count is lowered and the page may be gone.
+template <class Page>
+struct kind_asked_late : right<Page> {
+    static void put(Page* p, std::uint64_t n = 1) noexcept {
+        right<Page>::put(p, n);
+        if constexpr (has_kinds<Page>) (void)right<Page>::policy::release::is_device(*p);
+    }
+};
+/// The page says it is a device's, and nobody asks whether there is a device.
+template <class Page>
+struct switch_not_asked : right<Page> {
+    static void put(Page* p, std::uint64_t n = 1) noexcept {
+        if constexpr (has_kinds<Page>) {
+            if (Page::is_device(*p)) {
+                auto& c = right<Page>::count_of(p);
+                using device = typename right<Page>::policy::release::device;
+                return pinfold::detail::dropper<device>::drop(p, c, right<Page>::reference::to_units(c, *p, n));
+            }
+        }
+        right<Page>::put(p, n);
+    }
+};
+/// Many pins are counted as one.
+template <class Page>
+struct batch_counted_as_one : right<Page> {
+    static pinfold::outcome try_pin(Page* p, std::uint64_t n = 1) noexcept {
+        using hold = typename right<Page>::pinning;
+        if constexpr (!right<Page>::policy::head::stable) return right<Page>::try_pin(p, n);
+        const auto got = right<Page>::template try_grab_head<hold>(right<Page>::head(p), n);
+        if (got) right<Page>::template record<hold>(right<Page>::head(p), 1);
+        return got;
+    }
+};
+
 /// DEF-03: one pin for a run of pages.
 template <class Ops>
 struct one_pin_for_many {
@@ -181,6 +270,23 @@ TEST_CASE("mutants of the page operations are rejected") {
     rejected<sticky, with_ops<half_exempt>, part>("DEF-20 exempt on one side only", laws::exemption);
     rejected<sticky, with_ops<hook_twice>, part>("hook run twice for a batch", laws::hook_once);
     rejected<sticky, with_ops<hook_too_early>, part>("hook run while the page is held", laws::hook_once);
+}
+
+TEST_CASE("mutants of pages of two sizes are rejected") {
+    constexpr unsigned part = check::pages;
+    rejected<hybrid, with_ops<all_are_small>, part>("a large page given back as a small one", laws::head_counts);
+    rejected<hybrid, with_ops<size_asked_once>, part>("the size not asked again", laws::size_changes);
+}
+
+TEST_CASE("mutants of pages of two kinds are rejected") {
+    constexpr unsigned part = check::page_policies;
+    rejected<sticky, with_ops<kind_not_asked>, part>("a device's page released as an ordinary one", laws::release_by_kind);
+    rejected<sticky, with_ops<kind_asked_late>, part>("kind asked after the release", laws::release_by_kind);
+    rejected<sticky, with_ops<switch_not_asked>, part>("a device's release while there is no device", laws::release_by_kind);
+}
+
+TEST_CASE("mutants of totals are rejected") {
+    rejected<sticky, with_ops<batch_counted_as_one>, check::page_policies>("many pins counted as one", laws::totals_agree);
 }
 
 TEST_CASE("mutants of runs of pages are rejected") {
