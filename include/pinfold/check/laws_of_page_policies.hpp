@@ -29,7 +29,7 @@ class page_policy_laws {
     using traits = count_traits<P>;
 
     struct frame {
-        pinfold::count<with_sizes<alone<P>>> count;
+        pinfold::count<with_sizes<P, alone<P>>> count;
         unsync_word<std::intptr_t> size;
         bool is_a_device = false;
         int idles = 0, device_frees = 0, ordinary_frees = 0;

@@ -80,8 +80,8 @@ class page_laws {
         };
     };
 
-    using lone_frame = frame<with_sizes<alone<P>>, unsync_word<std::intptr_t>>;
-    using shared_frame = frame<with_sizes<together<P, Subject>>, word<std::intptr_t>>;
+    using lone_frame = frame<with_sizes<P, alone<P>>, unsync_word<std::intptr_t>>;
+    using shared_frame = frame<with_sizes<P, together<P, Subject>>, word<std::intptr_t>>;
     template <class Frame>
     using ops = typename Subject::template ops<Frame>;
     template <class Frame>
@@ -207,7 +207,7 @@ private:
     /// Each page of two blocks in turn; head_of: the place of its head.
     template <rule Rule, class HeadOf>
     static void with_rule(trial& t, const char* name, HeadOf head_of) {
-        using page = frame<with_sizes<alone<P>>, unsync_word<std::intptr_t>, Rule>;
+        using page = frame<with_sizes<P, alone<P>>, unsync_word<std::intptr_t>, Rule>;
         using o = ops<page>;
         constexpr int pages = 2 << aligned_order;
         for (int i = 0; i < pages; ++i) {

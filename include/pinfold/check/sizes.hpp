@@ -20,9 +20,9 @@ template <class Q>
 struct with_two_sizes : Q {
     using pins = hybrid_pins<asks_size{}, Q::pins::bias>;
 };
-/// Q for the kit's pages.
-template <class Q>
-using with_sizes = typename std::conditional_t<count_traits<Q>::form == pin_form::hybrid, std::type_identity<with_two_sizes<Q>>,
+/// Q, which is P with other words, for the kit's pages.
+template <class P, class Q>
+using with_sizes = typename std::conditional_t<count_traits<P>::form == pin_form::hybrid, std::type_identity<with_two_sizes<Q>>,
                                                std::type_identity<Q>>::type;
 
 }  // namespace pinfold::check::detail
