@@ -60,6 +60,27 @@ BOTH_PROFILES("a split that is refused changes nothing and says so", "[thp-split
     w.audit();
 }
 
+BOTH_PROFILES("what is under I/O, belongs to a pool, or to nobody any more, is not split", "[thp-split]") {
+    mm::options o = small();
+    o.huge_pools = {{mm::pmd_order, 1}};
+    huge_family<TestType> w(o);
+    const vaddr a = w.filled();
+    auto* const head = w.held(a);
+    auto& phys = w.box.phys();
+    head->set(mm::pg::writeback);
+    CHECK(mm::split_folio(phys, head, head) == -mm::err::ebusy);
+    head->clear(mm::pg::writeback);
+    CHECK(w.t.inspect(a).at == mm::level::pmd);
+    CHECK(mm::split_folio(phys, head, head) == 0);
+    w.release(head);
+    const vaddr b = w.map(2_MiB, {.huge_order = mm::pmd_order});
+    w.put_byte(w.t, b, 1);
+    auto* const pooled = w.held(b);
+    CHECK(mm::split_folio(phys, pooled, pooled) == -mm::err::ebusy);
+    w.release(pooled);
+    w.audit();
+}
+
 BOTH_PROFILES("the huge zero page is not split", "[thp-split]") {
     huge_family<TestType> w;
     const vaddr a = w.map(2_MiB, {.huge = true});

@@ -299,6 +299,107 @@ BOTH_PROFILES("a mark that means nothing any more goes under the lock of its ent
     w.audit();
 }
 
+BOTH_PROFILES("empty places of huge pages remember that they are protected: pages come in protected, and writers wait", "[uffd]") {
+    mm::options o = small();
+    o.huge_pools = {{mm::pmd_order, 6}};
+    const bool shared = GENERATE(false, true);
+    world<TestType> w(o);
+    const vaddr a = w.map(8_MiB, {.shared = shared, .huge_order = mm::pmd_order});
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 8_MiB, missing | wp) == 0);
+    REQUIRE(u.write_protect(a, 8_MiB, true) == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::marker);
+    CHECK(w.pin_slow(a, 1, foll::write | foll::nowait) == 0);  // nobody is told, and nothing taken from the pool
+    CHECK(w.box.phys().hugetlb.of(mm::pmd_order)->state().free == 6);
+    std::thread reader([&] { (void)w.t.touch(a, false); });
+    std::optional<mm::uffd_event> e;
+    while (!(e = u.read())) std::this_thread::yield();
+    CHECK(e->address == a);  // missing all the same
+    CHECK_FALSE(e->wp);
+    const std::vector<unsigned char> bytes(2_MiB, 7);
+    CHECK(u.copy(a, bytes.data(), 2_MiB) == static_cast<long>(2_MiB));
+    reader.join();
+    CHECK(w.letters(a) == "WDY");  // the copy says by itself whether it is protected
+
+    REQUIRE(u.unwatch(a, 8_MiB) == 0);
+    CHECK(w.t.inspect(a + 2_MiB).map == mm::entry_kind::none);
+    REQUIRE(u.watch(a, 8_MiB, wp) == 0);
+    REQUIRE(u.write_protect(a + 2_MiB, 6_MiB, true) == 0);
+    CHECK(w.t.load(a + 2_MiB).value == 0);
+    CHECK(w.letters(a + 2_MiB) == (shared ? "DYU" : "YU"));
+    CHECK(w.pin_slow(a + 4_MiB, 1, foll::write | foll::nowait) == 0);
+    CHECK(w.letters(a + 4_MiB).find('U') != std::string::npos);
+    CHECK(w.letters(a + 4_MiB).find('W') == std::string::npos);
+    std::thread writer([&] { (void)w.t.store(a + 4_MiB, 5); });
+    while (!(e = u.read())) std::this_thread::yield();
+    CHECK(e->address == a + 4_MiB);
+    CHECK(e->wp);
+    CHECK(u.write_protect(a + 4_MiB, 2_MiB, false) == 0);
+    writer.join();
+    CHECK(w.t.load(a + 4_MiB).value == 5);
+    CHECK(w.letters(a + 4_MiB) == "WDY");
+    w.audit();
+
+    const auto child = w.box.fork(w.t);
+    REQUIRE(child.error == 0);
+    CHECK((*child)->inspect(a + 6_MiB).map == mm::entry_kind::none);
+    w.box.exit(**child);
+    CHECK(w.t.inspect(a + 6_MiB).map == mm::entry_kind::marker);
+    CHECK(u.write_protect(a + 6_MiB, 2_MiB, false) == 0);
+    CHECK(w.t.inspect(a + 6_MiB).map == mm::entry_kind::none);
+    CHECK(u.write_protect(a + 6_MiB, 2_MiB, true) == 0);
+    REQUIRE(u.watch(a, 8_MiB, missing) == 0);
+    REQUIRE(u.unwatch(a, 8_MiB) == 0);
+    CHECK(w.t.store(a + 6_MiB, 1) == mm::fault_result::ok);  // a mark nobody watches means nothing
+    CHECK(w.letters(a + 6_MiB) == "WDY");
+    w.audit();
+}
+
+BOTH_PROFILES("huge pages that move, or are copied to be shared no more, keep what their watcher knows, and nothing else", "[uffd]") {
+    mm::options o = small();
+    o.huge_pools = {{mm::pmd_order, 4}};
+    world<TestType> w(o);
+    mm::userfault<TestType> u(w.t.mm());
+    const vaddr a = w.map(4_MiB, {.huge_order = mm::pmd_order}), to = a + 1_GiB;
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(u.watch(a, 4_MiB, wp) == 0);
+    REQUIRE(u.write_protect(a, 4_MiB, true) == 0);
+    const auto child = w.box.fork(w.t);
+    REQUIRE(child.error == 0);
+    CHECK((*child)->inspect(a).letters.find('U') == std::string::npos);
+    if constexpr (!is_2019<TestType>) {
+        auto* const before = w.page_at(a);
+        REQUIRE(w.pin_slow(a, 1) == 1);  // of a page that the child shows, too: a copy
+        CHECK(w.page_at(a) != before);
+        CHECK(w.letters(a) == "YU");
+        w.unpin(1);
+    }
+    w.box.exit(**child);
+    REQUIRE(w.t.mremap(a, {.old_length = 4_MiB, .new_length = 4_MiB, .to = to}).error == 0);
+    CHECK(w.letters(to).find('U') == std::string::npos);
+    CHECK(w.t.inspect(to + 2_MiB).map == mm::entry_kind::none);
+    CHECK(w.t.store(to, 2) == mm::fault_result::ok);
+    CHECK(w.t.store(to + 2_MiB, 2) == mm::fault_result::ok);
+    w.audit();
+}
+
+BOTH_PROFILES("an empty place of shared memory that is protected is missing all the same", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::memfd, 4096);
+    const vaddr a = w.map(4096, {.shared = true, .source = &f});
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 4096, missing | wp) == 0);
+    REQUIRE(u.write_protect(a, 4096, true) == 0);
+    REQUIRE(w.t.inspect(a).map == mm::entry_kind::marker);
+    CHECK(w.pin_slow(a, 1, foll::nowait) == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::marker);  // its reader fills it, not the fault
+    CHECK(f.cache.empty());
+    const std::vector<unsigned char> bytes(4096, 3);
+    CHECK(u.copy(a, bytes.data(), 4096) == 4096);
+    CHECK(w.t.load(a).value == 3);
+    w.audit();
+}
+
 BOTH_PROFILES("a huge folio of a file is protected by its pages", "[uffd]") {
     world<TestType> w;
     auto& f = w.box.create_file(mm::file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);

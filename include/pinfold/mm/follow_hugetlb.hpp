@@ -71,7 +71,7 @@ private:
         if (both()) return fail(path, at.at, -err::einval, get_and_pin);
         word_guard lock(at.lock());
         const entry e = at.slot->read();
-        if (e.is_none()) {
+        if (e.is_empty()) {
             lock.release();
             return nothing(at.at);
         }

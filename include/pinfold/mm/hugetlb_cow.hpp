@@ -100,7 +100,8 @@ template <class P>
                 (void)at.slot->take();  // cleared and flushed before the copy appears
                 map_huge(fresh);
                 phys.pass(fresh, holder::hand_out, holder::entry);
-                const entry plain = entry::leaf(phys.number(fresh), base_bits(v));
+                const std::uint64_t watched = unshare ? e.raw & entry::bit(eb::uffd_wp) : 0;
+                const entry plain = entry::leaf(phys.number(fresh), base_bits(v) | watched);
                 at.slot->set(unshare ? plain : detail::huge_made_writable(plain));
                 unmap_huge(head);
                 mapped = true;

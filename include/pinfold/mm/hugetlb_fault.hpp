@@ -67,8 +67,10 @@ template <class P>
     return {head, true, head ? fault_result::ok : fault_result::sigbus};
 }
 
+/// `was`: what is in the place: nothing, or a marker, over which the page comes in protected.
 template <class P>
-[[nodiscard]] fault_result missing_huge_fault(space<P>& mm, vma& v, vaddr base, unsigned flags, const huge_place& at) {
+[[nodiscard]] fault_result missing_huge_fault(space<P>& mm, vma& v, vaddr base, unsigned flags, const huge_place& at,
+                                              entry was) {
     physical<P>& phys = mm.phys;
     const missing_huge<P> got = find_or_take_huge(mm, v, base);
     if (got.why != fault_result::ok) {
@@ -80,21 +82,24 @@ template <class P>
     if (got.fresh) make_huge_anon(mm, v, base, head);
     entry e = entry::leaf(phys.number(head), base_bits(v));
     if (v.has(vm::shared) && v.has(vm::write)) e = e.with(eb::writable).with(eb::dirty);
+    const bool watched = !was.is_none() && v.has(vm::uffd_wp);
+    if (watched) e = e.without(eb::writable).with(eb::uffd_wp);
     bool mapped = false;
     {
         word_guard lock(at.lock());
-        if (at.slot->read().is_none()) {
+        if (at.slot->read() == was) {
             map_huge(head);
             phys.pass(head, mine, holder::entry);
             at.slot->set(e);
             mapped = true;
         }
     }
-    if (!mapped) {  // cannot happen under the fault mutex, but the entry decides
+    if (!mapped) {  // the fault mutex keeps other faults out, not who marks the place
         if (got.fresh) return_huge_page(phys, v, huge_index(v, base), head);
         else phys.drop(head, holder::temporary);
         return fault_result::ok;
     }
+    if (watched && (flags & ff::write) != 0) return fault_result::ok;  // look again
     if ((flags & (ff::write | ff::unshare)) != 0 && !e.has(eb::writable)) return wp_huge_page(mm, v, base, flags, at, e);
     return fault_result::ok;
 }
@@ -110,7 +115,8 @@ template <class P>
     std::unique_lock place(mm.phys.hugetlb.fault_mutex(v.source, huge_index(v, base)));
     const entry e = at.slot->read();
     switch (e.kind()) {
-        case entry_kind::none: return detail::missing_huge_fault(mm, v, base, flags, at);
+        case entry_kind::none:
+        case entry_kind::marker: return detail::missing_huge_fault(mm, v, base, flags, at, e);
         case entry_kind::leaf:
             if ((flags & ff::write) != 0 && v.has(vm::uffd_wp) && e.has(eb::uffd_wp)) return fault_result::ok;  // look again
             if ((flags & (ff::write | ff::unshare)) != 0 && !e.has(eb::writable))

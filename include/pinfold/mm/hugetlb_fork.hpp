@@ -45,6 +45,7 @@ template <class P>
         e = e.without(eb::writable).without(eb::exclusive);
         src.slot->set(e);
     }
+    if (e.is_empty()) return 0;  // nobody watches the child
     if (!e.is_leaf()) {
         dest.slot->set(e);
         return 0;

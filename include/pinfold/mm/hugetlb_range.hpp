@@ -36,7 +36,7 @@ public:
             if (mm_.fatal_signal.load() != 0) return -err::efault;
             const vaddr base = align_down(pos.at, page_size << v_.huge_order);
             const huge_place at = find_huge(mm_, base, v_.huge_order);
-            const bool absent = !at.slot || at.slot->read().is_none();
+            const bool absent = !at.slot || at.slot->read().is_empty();
             if (absent && wants(foll::dump) && !in_cache(pos.at)) return -err::efault;
             if (!absent) {
                 word_guard lock(at.lock());

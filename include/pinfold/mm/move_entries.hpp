@@ -108,7 +108,7 @@ template <class P>
     return done;
 }
 
-/// The same for hugetlb, whose entries are never split.
+/// The same for hugetlb, whose entries are never split; nobody watches them where they are now.
 template <class P>
 [[nodiscard]] std::uint64_t move_huge_entries(space<P>& mm, const vma& v, vaddr from, vaddr to, std::uint64_t len) {
     bool failed = false;
@@ -118,7 +118,7 @@ template <class P>
         if (failed) return;
         const detail::rmap_locks rmaps(v);
         const detail::two_tables lock(at.lock(), dest.lock());
-        if (const entry e = at.slot->take(); !e.is_none()) dest.slot->set(e);
+        if (const entry e = at.slot->take(); !e.is_none()) dest.slot->set(detail::moved(e, false));
     });
     word64::full_fence();
     return failed ? 0 : len;

@@ -157,6 +157,7 @@ private:
             return e.kind() == entry_kind::device_private ? e : e.without(eb::writable).with(eb::uffd_wp);
         };
         if (v.is_hugetlb()) {
+            if (on) mark_huge_holes(v, from, to);
             each_huge(mm_, v, from, to, [&](const huge_place& at, vaddr) {
                 word_guard lock(at.lock());
                 update_entry(*at.slot, [&](entry e) { return change(e, true); });
@@ -182,9 +183,20 @@ private:
             const auto at = mm_.tables.reach(a, level::pte);
             if (!at.slot || !at.reached(level::pte)) continue;
             word_guard lock(at.lock());
-            if (at.slot->read().is_none()) at.slot->set(entry::make(entry_kind::marker, {}, entry::bit(eb::uffd_wp)));
+            if (at.slot->read().is_none()) at.slot->set(marked_hole);
         }
     }
+    /// The same for huge pages of a pool, private ones too.
+    void mark_huge_holes(const vma& v, vaddr from, vaddr to) {
+        for (vaddr a = from; a < to; a += page_size << v.huge_order) {
+            const huge_place at = reach_huge(mm_, a, v.huge_order);
+            if (!at.slot) continue;
+            word_guard lock(at.lock());
+            if (at.slot->read().is_none()) at.slot->set(marked_hole);
+        }
+    }
+
+    static constexpr entry marked_hole = entry::make(entry_kind::marker, {}, entry::bit(eb::uffd_wp));
 
     space<P>& mm_;
     std::shared_ptr<uffd_context> context_;

@@ -29,7 +29,7 @@ template <class P>
 [[nodiscard]] std::optional<uffd_event> watched_event(space<P>& mm, const vma& v, vaddr a, unsigned flags) {
     const bool write = (flags & ff::write) != 0;
     const entry e = find_leaf(mm, a).slot->read();
-    if (e.is_none() && is_missing<P>(v, a)) return uffd_event{a & page_mask, write, false};
+    if (e.is_empty() && is_missing<P>(v, a)) return uffd_event{a & page_mask, write, false};
     if (e.is_leaf() && write && v.has(vm::uffd_wp) && e.has(eb::uffd_wp)) return uffd_event{a & page_mask, true, true};
     return std::nullopt;
 }
@@ -54,11 +54,12 @@ template <class P>
 /// Requires: the mmap lock for reading, no other; v holds a.
 template <class P>
 [[nodiscard]] std::optional<fault_result> watched_fault(space<P>& mm, vma& v, vaddr a, unsigned flags) {
-    // Marks outlast their watcher where another was there in between: without one they mean nothing.
-    if (find_leaf(mm, a).slot->read().kind() == entry_kind::marker) return detail::marker_fault(mm, v, a, flags);
-    if (!v.watcher) return std::nullopt;
-    const auto event = detail::watched_event(mm, v, a, flags);
-    if (!event) return std::nullopt;
+    const auto event = v.watcher ? detail::watched_event(mm, v, a, flags) : std::nullopt;
+    if (!event) {
+        // Marks outlast their watcher where another was there in between: without one they mean nothing.
+        const bool marked = !v.is_hugetlb() && find_leaf(mm, a).slot->read().kind() == entry_kind::marker;
+        return marked ? std::optional(detail::marker_fault(mm, v, a, flags)) : std::nullopt;
+    }
     if ((flags & ff::allow_retry) == 0) return fault_result::sigbus;
     if ((flags & ff::retry_nowait) != 0) return fault_result::retry;
     const std::shared_ptr<uffd_context> watcher = v.watcher;  // the VMA may go while this thread waits

@@ -69,13 +69,13 @@ template <class P>
     const std::lock_guard cache(f.lock);
     if (index >= f.pages()) return -err::efault;
     if (f.find(index)) return -err::eexist;
-    if (const entry e = at.slot->read(); !e.is_none() && e.kind() != entry_kind::marker) return -err::eexist;
+    if (!at.slot->read().is_empty()) return -err::eexist;
     frame<P>* page = cache_add_locked(phys, f, index);
     if (!page) return -err::enomem;
     write_page(phys, page, from);
     phys.lru_add(page);
     word_guard lock(at.lock());  // under the file's lock: nobody can have mapped the page before
-    if (const entry e = at.slot->read(); !e.is_none() && e.kind() != entry_kind::marker) return -err::eexist;
+    if (!at.slot->read().is_empty()) return -err::eexist;
     phys.hold(page, holder::entry);
     map_pte(page, page);
     mlock_mapped(v, page);

@@ -29,7 +29,7 @@ template <class P>
     if (!at.slot) return -err::enomem;
     const std::uint64_t index = huge_index(v, a);
     const std::lock_guard place(phys.hugetlb.fault_mutex(&f, index));
-    if (!at.slot->read().is_none()) return -err::eexist;
+    if (!at.slot->read().is_empty()) return -err::eexist;
     frame<P>* head = nullptr;
     holder mine = holder::hand_out;
     if (v.has(vm::shared)) {
@@ -49,7 +49,7 @@ template <class P>
     entry e = entry::leaf(phys.number(head), base_bits(v)).with(eb::dirty);
     if (protect && v.has(vm::uffd_wp)) e = e.with(eb::uffd_wp);
     else if (v.has(vm::write)) e = e.with(eb::writable);
-    word_guard lock(at.lock());  // still none: faults of this place are held off
+    word_guard lock(at.lock());  // still empty: faults of this place are held off
     map_huge(head);
     phys.pass(head, mine, holder::entry);
     at.slot->set(e);
