@@ -43,6 +43,35 @@ BOTH_PROFILES("with dontunmap the old range stays and is empty", "[remap]") {
     w.audit();
 }
 
+BOTH_PROFILES("with dontunmap nothing is resized: not even what would have been cut off goes", "[remap]") {
+    family<TestType> w;
+    const vaddr a = w.written(2, 5);
+    CHECK(w.t.mremap(a, {.old_length = 2 * one, .new_length = one, .to = elsewhere, .keep_old = true}).error == -err::einval);
+    CHECK(w.t.mremap(a, {.old_length = one, .new_length = 2 * one, .to = elsewhere, .keep_old = true}).error == -err::einval);
+    CHECK(w.letters(a + one) == "WDY");
+    CHECK_FALSE(w.t.inspect(elsewhere).has_vma);
+    w.audit();
+}
+
+BOTH_PROFILES("an old length of 0 maps what is shared a second time, and is refused where nothing is", "[remap]") {
+    family<TestType> w;
+    const vaddr a = w.map(3 * one, {.shared = true, .at = elsewhere / 2});
+    w.put_byte(w.t, a + one, 5);
+    REQUIRE(w.pin(a + one, 1, foll::write) == 1);
+    const vaddr b = move(w, a + one, 0, 2 * one, elsewhere);
+    CHECK(w.map_of(b) == mm::entry_kind::none);
+    CHECK(w.letters(a + one) == "WDY");
+    CHECK(w.byte(w.t, b) == 5);
+    CHECK(w.page_at(b) == w.pages[0]);
+    w.put_byte(w.t, b + one, 6);
+    CHECK(w.byte(w.t, a + 2 * one) == 6);
+    CHECK(w.t.mremap(a, {.old_length = 0, .new_length = one}).error == -err::enomem);
+    w.unpin(1);
+    const vaddr own = w.written(1, 7);
+    CHECK(w.t.mremap(own, {.old_length = 0, .new_length = one, .to = elsewhere + 16 * one}).error == -err::einval);
+    w.audit();
+}
+
 BOTH_PROFILES("a mapping grows and shrinks in place", "[remap]") {
     family<TestType> w;
     const vaddr a = w.map(2 * one, {.at = elsewhere});

@@ -13,7 +13,7 @@ namespace pinfold::mm {
 
 /// What mremap is asked for.
 struct remapping {
-    std::uint64_t old_length = 0;
+    std::uint64_t old_length = 0;  ///< 0, with `to`: a shared mapping stays, and is there too
     std::uint64_t new_length = 0;
     std::optional<vaddr> to{};   ///< exactly there; what is there goes (MREMAP_MAYMOVE | MREMAP_FIXED)
     bool keep_old = false;       ///< with `to`: the old range stays, empty (MREMAP_DONTUNMAP)
@@ -25,8 +25,7 @@ namespace detail {
 template <class P>
 [[nodiscard]] int may_remap(const vma* v, vaddr a, const remapping& r) {
     if (!v) return -err::efault;
-    if (r.keep_old && r.old_length != r.new_length) return -err::einval;
-    if (r.old_length == 0) return -err::einval;  // a second mapping of the same file is not offered
+    if (r.old_length == 0 && !v->has(vm::shared)) return -err::einval;  // a second mapping needs a file to share
     if (r.keep_old && (v->has(vm::pfnmap) || v->kind == vma_kind::driver)) return -err::einval;
     if (r.old_length > v->end - a) return -err::efault;
     if (r.new_length > r.old_length && v->kind == vma_kind::driver) return -err::efault;
@@ -40,6 +39,21 @@ template <class P>
     r.new_length = align_up(r.new_length, size);
     if (((a | r.to.value_or(0)) & (size - 1)) != 0 || r.new_length > r.old_length || r.keep_old) return -err::einval;
     return 0;
+}
+
+/// Effects: what is at `a`, which is shared, is mapped at r.to as well: an old length of 0 asks for that. No entry
+/// moves. Requires: the new range is free.
+template <class P>
+void map_again(space<P>& mm, vaddr a, const remapping& r) {
+    const vma& old = *mm.find(a);
+    vma described;
+    described.start = *r.to;
+    described.end = *r.to + r.new_length;
+    described.take_nature_of(old);
+    described.pgoff = old.page_offset(a);
+    described.flags &= ~(vm::uffd_missing | vm::uffd_wp);
+    described.watcher.reset();
+    mm.insert(described);
 }
 
 /// Effects: [a, a + r.old_length) moves to r.to. Requires: it lies in one VMA, the new range is free.
@@ -83,9 +97,10 @@ template <class P>
 template <class P>
 [[nodiscard]] result<vaddr> remap(space<P>& mm, vaddr a, remapping r) {
     using geo = geometry<P::p4d_folded>;
+    if (r.keep_old && (!r.to || r.old_length != r.new_length)) return {0, -err::einval};
     r.old_length = align_up(r.old_length, page_size);
     r.new_length = align_up(r.new_length, page_size);
-    if ((a & ~page_mask) != 0 || r.new_length == 0 || (r.keep_old && !r.to)) return {0, -err::einval};
+    if ((a & ~page_mask) != 0 || r.new_length == 0) return {0, -err::einval};
     const std::unique_lock lock(mm.mmap_lock);
     vma* v = mm.find(a);
     if (!v) return {0, -err::efault};
@@ -102,7 +117,8 @@ template <class P>
             r.old_length = r.new_length;
         }
         if (const int error = detail::may_remap<P>(mm.find(a), a, r)) return {0, error};
-        if (const int error = detail::move_mapping(mm, a, r)) return {0, error};
+        if (r.old_length == 0) detail::map_again(mm, a, r);
+        else if (const int error = detail::move_mapping(mm, a, r)) return {0, error};
         return {b, 0};
     }
     if (r.old_length >= r.new_length) {
