@@ -65,7 +65,10 @@ BOTH_PROFILES("an occupied place is refused, replaced only on request", "[mappin
     CHECK(w.t.mmap(4096, {.at = a}).error == -err::eexist);
     CHECK(w.t.mmap(0).error == -err::einval);
     CHECK(w.t.mmap(4096, {.at = a + 1}).error == -err::einval);
-    CHECK(w.t.mmap(4096, {.at = mm::geometry<true>::user_end}).error == -err::einval);
+    CHECK(w.t.mmap(4096, {.at = mm::geometry<true>::user_end}).error == -err::enomem);
+    CHECK(w.t.mmap(8192, {.at = mm::geometry<true>::user_end - 4096}).error == -err::enomem);
+    CHECK(w.t.mmap(mm::geometry<true>::user_end + 4096, {.at = a}).error == -err::enomem);
+    CHECK(w.t.mmap(~std::uint64_t{0}).error == -err::enomem);
     CHECK(w.t.mmap(4096, {.at = a, .replace = true}).error == 0);
     CHECK(w.t.load(a).value == 0);
     CHECK(w.t.munmap(a + 1, 4096) == -err::einval);

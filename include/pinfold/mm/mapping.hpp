@@ -79,6 +79,7 @@ public:
 
     result<vaddr> map(std::uint64_t len, const mapping& m, file* source) {
         const std::uint64_t unit = page_size << (source ? source->huge_order : 0);
+        if (len != 0 && align_up(len, unit) == 0) return {0, -err::enomem};
         len = align_up(len, unit);
         if (len == 0 || (m.offset & (unit - 1)) != 0) return {0, -err::einval};
         if (m.growsdown && (source || m.shared)) return {0, -err::einval};
@@ -89,7 +90,8 @@ public:
         vaddr a = 0;
         if (m.at) {
             a = *m.at;
-            if ((a & (unit - 1)) != 0 || a + len < a || a + len > geo::user_end) return {0, -err::einval};
+            if (len > geo::user_end || a > geo::user_end - len) return {0, -err::enomem};
+            if ((a & (unit - 1)) != 0) return {0, -err::einval};
             if (m.replace && !(may_cut(mm_, a) && may_cut(mm_, a + len))) return {0, -err::einval};
             if (m.replace) unmap_range(mm_, a, a + len);
             else if (!mm_.is_free(a, len)) return {0, -err::eexist};
