@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <pinfold/check.hpp>
 
+#include <array>
 #include <functional>
 
 namespace check = pinfold::check;
@@ -281,4 +282,64 @@ TEST_CASE("a program that is another one in each execution is told so, and nothi
     CHECK(r.found == fault::bad_schedule);
     CHECK(!r.proved());
     CHECK(r.text().find("does not repeat itself") != std::string::npos);
+}
+
+TEST_CASE("a failing schedule is made shorter, fails in the same way, and is the same each time") {
+    // Each of three threads raises three counters, that of the middle not in one step.
+    const auto b = [](check::program& p) {
+        struct counters {
+            check::atomic<int> first{0}, middle{0}, last{0};
+        };
+        auto& c = p.make<counters>("counters");
+        for (int t = 0; t < 3; ++t)
+            p.thread([&c] {
+                (void)c.first.fetch_add(1, order::relaxed);
+                const int seen = c.middle.load(order::relaxed);
+                (void)c.last.fetch_add(1, order::relaxed);
+                c.middle.store(seen + 1, order::relaxed);
+                const int raised = c.first.fetch_add(1, order::relaxed) + 1;
+                check::that(raised != 6 || c.middle.load(order::relaxed) != 1, "increments are lost");
+                (void)c.first.fetch_add(1, order::relaxed);
+            });
+    };
+    const auto switches = [](const std::string& schedule) { return check::context_switches(*check::parse_schedule(schedule)); };
+    constexpr check::limits in_order{.old_values = false}, as_found{.old_values = false, .shortening = 0};
+    const auto found = run(b, as_found), shorter = run(b, in_order);
+    INFO(found.text() << shorter.text());
+    CHECK(found.found == fault::assertion);
+    CHECK(shorter.found == fault::assertion);
+    CHECK(switches(shorter.schedule) < switches(found.schedule));
+    CHECK(shorter.text().find("(" + std::to_string(switches(shorter.schedule)) + " changes of thread)") != std::string::npos);
+    CHECK(run(b, in_order).schedule == shorter.schedule);
+    const auto again = check::replay("again", shorter.schedule, b, {}, in_order);
+    CHECK(again.found == fault::assertion);
+    CHECK(again.trace == shorter.trace);
+
+    // Another thread after every step: only to lose an increment needs it.
+    check::exploration fair;
+    fair.bounds = in_order, fair.found = fault::assertion, fair.schedule = "abcabcabcabcabcc";
+    CHECK(check::replay("fair", fair.schedule, b, {}, in_order).found == fault::assertion);
+    const std::string best = check::detail::shortened(fair, b);
+    CHECK(switches(best) <= 4);
+    CHECK(check::replay("best", best, b, {}, in_order).found == fault::assertion);
+}
+
+TEST_CASE("the fault of a program without its fences is shown without them") {
+    const auto b = [](check::program& p) {
+        auto& s = p.make<shared>("shared");
+        auto& seen = p.make<std::array<int, 2>>("seen");
+        const auto both = [&seen](check::atomic<int>& mine, check::atomic<int>& other, int which) {
+            mine.store(1, order::relaxed);
+            check::fence(order::seq_cst);
+            seen[static_cast<std::size_t>(which)] = other.load(order::relaxed);
+        };
+        p.thread([&s, both] { both(s.flag, s.lock, 0); });
+        p.thread([&s, both] { both(s.lock, s.flag, 1); });
+        p.at_end([&seen] { check::that(seen[0] + seen[1] != 0, "one sees the other"); });
+    };
+    CHECK(run(b).proved());
+    const auto r = run(b, {.fences = false});
+    INFO(r.text());
+    CHECK(r.found == fault::assertion);
+    CHECK(r.trace.back() == "=> assertion does not hold: one sees the other");
 }

@@ -32,8 +32,11 @@ public:
     using set_up = call_ref<engine&>;
     using observer = std::function<void(const std::string&)>;
 
-    engine(limits bounds, const schedule* follow, observer watch)
-        : bounds_(bounds), follow_(follow), watch_(std::move(watch)), memory_(bounds.old_values),
+    /// exactly: what cannot be followed is a fault; roughly: it is passed over.
+    enum class following : unsigned char { exactly, roughly };
+
+    engine(limits bounds, const schedule* follow, observer watch, following how = following::exactly)
+        : bounds_(bounds), follow_(follow), how_(how), watch_(std::move(watch)), memory_(bounds.old_values),
           search_(!bounds.reduce, bounds.old_values), before_(current) {
         current = this;
     }
@@ -170,6 +173,7 @@ public:
     [[nodiscard]] std::string who() const { return who(me_); }
     [[nodiscard]] std::string name(const void* address) const { return objects_.name(address); }
 
+    [[nodiscard]] const schedule& taken() const noexcept { return taken_; }
     void fill(exploration& e) const {
         e.found = found_, e.what = what_, e.threads = threads_;
         if (found_ != fault::none) e.schedule = to_string(taken_);
@@ -202,7 +206,7 @@ private:
         found_words_.begin_execution();
         search_.begin_execution();
         taken_.clear();
-        threads_ = 0, me_ = main_thread, depth_ = 0, spurious_ = 0;
+        threads_ = 0, me_ = main_thread, depth_ = 0, next_ = 0, spurious_ = 0;
         finished_ = 0;
         waits_.clear();
         status_ = status::running;
@@ -332,17 +336,19 @@ private:
             if (!complete) blocked();
             return main_thread;
         }
-        if (follow_ != nullptr) return followed(enabled);
+        if (follow_ != nullptr && how_ == following::exactly) return followed(enabled);
         if (depth_ == bounds_.steps) return status_ = status::cut, main_thread;
+        if (follow_ != nullptr) return followed(enabled);
         const int next = search_.choose(enabled, me_);
         if (next == search::nobody) return status_ = status::redundant, main_thread;
         return static_cast<unsigned>(next);
     }
 
     unsigned followed(search::thread_set enabled) {
-        if (depth_ >= follow_->size())
+        while (how_ == following::roughly && next_ < follow_->size() && (enabled >> (*follow_)[next_].thread & 1u) == 0) ++next_;
+        if (next_ >= follow_->size())
             return (enabled >> me_ & 1u) != 0 ? me_ : static_cast<unsigned>(__builtin_ctz(enabled));
-        const unsigned next = (*follow_)[depth_].thread;
+        const unsigned next = (*follow_)[next_].thread;
         if ((enabled >> next & 1u) != 0) return next;
         found_ = fault::bad_schedule, status_ = status::failed;
         what_ = "step " + std::to_string(depth_ + 1) + ": " + who(next) + " cannot run";
@@ -412,7 +418,7 @@ private:
         if (!e.wrote && (op.what == act::load || op.what == act::swap_if)) waits_.looked(self, op.where, way);
         memory_.tick(self);
         if (watch_) note(describe(objects_, self, op, e, way, newest - way.index, address_of(op)));
-        ++depth_, ++steps_;
+        ++depth_, ++steps_, ++next_;
         if (follow_ == nullptr) {
             search_.record(op, e, memory_, causes_, watched_, op.has_location() ? newest - way.index : 0);
             search_.fall_asleep(pending_, [this](unsigned t, std::uint32_t from) {
@@ -424,11 +430,12 @@ private:
     }
 
     outcome_choice followed_way(const operation& op) {
-        if (depth_ >= follow_->size()) return ways_.front();
-        const scheduled_step& s = (*follow_)[depth_];
+        if (next_ >= follow_->size()) return ways_.front();
+        const scheduled_step& s = (*follow_)[next_];
         for (const outcome_choice& way : ways_)
             if (age(op, way) == s.age && way.spurious == s.spurious) return way;
-        fail(fault::bad_schedule, [&] { return "step " + std::to_string(depth_ + 1) + ": no such value to read"; });
+        if (how_ == following::exactly)
+            fail(fault::bad_schedule, [&] { return "step " + std::to_string(depth_ + 1) + ": no such value to read"; });
         return ways_.front();
     }
 
@@ -445,6 +452,7 @@ private:
 
     limits bounds_;
     const schedule* follow_;
+    following how_;
     observer watch_;
     memory memory_;
     search search_;
@@ -466,6 +474,7 @@ private:
     std::uint64_t stamp_ = 0;
     unsigned threads_ = 0, me_ = main_thread;
     std::uint32_t finished_ = 0, depth_ = 0, spurious_ = 0, longest_ = 0;
+    std::size_t next_ = 0;  ///< step of the schedule that is followed
     phase phase_ = phase::over;
     status status_ = status::running;
     fault found_ = fault::none;

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,7 @@
 #include "engine.hpp"
 #include "plain.hpp"
 #include "result.hpp"
+#include "shorten.hpp"
 #include "word.hpp"
 
 namespace pinfold::check {
@@ -153,36 +155,54 @@ private:
     violation_handler before_;
 };
 
-inline void run_one_schedule(exploration& e, const body& b, const schedule& s, const engine::observer& watch) {
-    engine one(e.bounds, &s, watch);
+/// Effects: one execution, as `s` says; fills in what came of it. Returns: what was run.
+inline schedule run_one_schedule(exploration& e, const body& b, const schedule& s, const engine::observer& watch,
+                                 engine::following how = engine::following::exactly) {
+    engine one(e.bounds, &s, watch, how);
     (void)one.execute([&](engine& at) {
         program p(at);
         b(p);
     });
     one.fill(e);
+    return one.taken();
+}
+
+/// Returns: the schedule of a fault that `e` has found, made shorter.
+inline std::string shortened(const exploration& e, const body& b) {
+    const auto run = [&](const schedule& s) -> std::optional<schedule> {
+        exploration one;
+        one.bounds = e.bounds;
+        schedule ran = run_one_schedule(one, b, s, {}, engine::following::roughly);
+        if (one.found != e.found) return std::nullopt;
+        return ran;
+    };
+    return to_string(shortener(*parse_schedule(e.schedule), e.bounds.shortening, run).shortest());
+}
+
+/// Effects: runs the schedule of `e`, and fills in what came of it, step by step.
+inline void follow(exploration& e, const body& b, const schedule& s, const std::function<void(const std::string&)>& watch) {
+    (void)run_one_schedule(e, b, s, [&](const std::string& line) {
+        e.trace.push_back(line);
+        if (watch) watch(line);
+    });
 }
 
 }  // namespace detail
 
 /// Returns: what running `schedule` does; watch(line) is called at every step, where a debugger may stop.
+/// Requires: bounds say of fences and old values what they said where the schedule was found.
 [[nodiscard]] inline exploration replay(std::string name, std::string_view text, const body& b,
-                                        const std::function<void(const std::string&)>& watch = {}) {
+                                        const std::function<void(const std::string&)>& watch = {}, limits bounds = {}) {
     const detail::failing_handlers handlers;
     exploration e;
-    e.name = std::move(name);
-    const auto steps = parse_schedule(text);
-    if (!steps) {
-        e.found = fault::bad_schedule, e.what = "it is not of the form \"aab2b~\"";
-        return e;
-    }
-    detail::run_one_schedule(e, b, *steps, [&](const std::string& line) {
-        e.trace.push_back(line);
-        if (watch) watch(line);
-    });
+    e.name = std::move(name), e.bounds = bounds;
+    if (const auto steps = parse_schedule(text)) detail::follow(e, b, *steps, watch);
+    else e.found = fault::bad_schedule, e.what = "it is not of the form \"aab2b~\"";
     return e;
 }
 
-/// Effects: runs the program under every schedule that can make a difference, up to the limits, until one fails.
+/// Effects: runs the program under every schedule that can make a difference, up to the limits, until one fails. That one
+/// is made shorter, unless words were found by themselves (found_atomic.hpp): which they are is known to the search alone.
 [[nodiscard]] inline exploration explore(std::string name, const body& b, limits bounds = {}) {
     const detail::failing_handlers handlers;
     exploration e;
@@ -199,7 +219,11 @@ inline void run_one_schedule(exploration& e, const body& b, const schedule& s, c
         e.finished = all.exhausted();
         if (e.found != fault::none) e.trace = all.trace();
     }
-    if (e.found != fault::none && e.trace.empty()) e.trace = replay(e.name, e.schedule, b).trace;
+    if (e.found == fault::none || !e.trace.empty()) return e;
+    if (e.found != fault::bad_schedule) e.schedule = detail::shortened(e, b);
+    exploration shown = replay(e.name, e.schedule, b, {}, bounds);
+    e.trace = std::move(shown.trace);
+    if (shown.found == e.found) e.what = std::move(shown.what);
     return e;
 }
 

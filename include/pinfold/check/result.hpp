@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "schedule.hpp"
+
 namespace pinfold::check {
 
 /// How far to look, at most.
@@ -17,6 +19,7 @@ struct limits {
     bool reduce = true;           ///< false: every interleaving on its own, to check the reduction
     bool fences = true;           ///< false: every fence is left out, to see what it is there for
     bool old_values = true;       ///< false: a load reads the newest store, as if memory were sequentially consistent
+    std::uint32_t shortening = 2'000;  ///< executions to make a failing schedule shorter
 };
 
 enum class fault : unsigned char {
@@ -82,7 +85,7 @@ struct [[nodiscard]] exploration {
         std::string out = name + ": ";
         if (found != fault::none) {
             out += std::string("FAILS: ") + message(found) + ": " + what + "\n  after " + std::to_string(executions) +
-                   " executions; schedule " + (schedule.empty() ? "(none)" : schedule) + "\n";
+                   " executions; schedule " + (schedule.empty() ? "(none)" : schedule + changes_of_thread()) + "\n";
             for (const std::string& line : trace) out += "    " + line + "\n";
             return out;
         }
@@ -127,6 +130,11 @@ struct [[nodiscard]] exploration {
         number("limit_spurious", bounds.spurious), number("shared_words", shared);
         out += std::string(",\"old_values\":") + (bounds.old_values ? "true" : "false");
         return out + "}";
+    }
+
+    [[nodiscard]] std::string changes_of_thread() const {
+        const auto of = parse_schedule(schedule);
+        return of ? " (" + std::to_string(context_switches(*of)) + " changes of thread)" : "";
     }
 
     void print(std::FILE* to = stdout) const { std::fputs(text().c_str(), to); }

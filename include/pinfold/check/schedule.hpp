@@ -2,6 +2,7 @@
 // A schedule as text: which thread takes each step, and where it does not read the newest value.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,13 @@ struct scheduled_step {
     bool spurious = false;
 };
 using schedule = std::vector<scheduled_step>;
+
+/// Returns: how often another thread goes on than the one that took the step before.
+[[nodiscard]] inline std::size_t context_switches(const schedule& steps) noexcept {
+    std::size_t n = 0;
+    for (std::size_t i = 1; i < steps.size(); ++i) n += steps[i].thread != steps[i - 1].thread;
+    return n;
+}
 
 [[nodiscard]] inline char thread_name(unsigned thread) noexcept {
     return thread == 0 ? '-' : static_cast<char>('a' + (thread - 1));
