@@ -53,6 +53,22 @@ TEST_CASE("collapse makes a new huge page of what was there", "[collapse]") {
     w.audit();
 }
 
+TEST_CASE("what is in swap of a file comes in when it is collapsed", "[collapse]") {
+    world<new_mm> w;
+    mm::file& f = w.box.create_file(mm::file_kind::memfd, 2_MiB);
+    const vaddr a = w.map(2_MiB, {.shared = true, .source = &f, .huge = true});
+    for (unsigned k = 0; k < 512; ++k) REQUIRE(w.t.store(a + k * 4096, static_cast<unsigned char>(k % 100 + 1)) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).page.order == 0);
+    REQUIRE(w.t.madvise(a + 3 * 4096, 5 * 4096, mm::advice::pageout) == 0);
+    REQUIRE(f.blocks.size() == 5);
+    const int answer = w.t.madvise(a, 2_MiB, mm::advice::collapse);
+    CHECK(answer == 0);
+    CHECK(w.t.load(a + 5 * 4096).value == 6);
+    CHECK(w.t.inspect(a + 5 * 4096).page.order == mm::pmd_order);
+    CHECK(w.t.load(a + 511 * 4096).value == 511 % 100 + 1);
+    w.audit();
+}
+
 TEST_CASE("holes and zero pages become zeros, what is in swap comes in", "[collapse]") {
     blocks<new_mm> w;
     const vaddr a = w.map(2_MiB, {.huge = true});

@@ -330,6 +330,9 @@ ALL_DEVICE_RULES("files that share blocks part at the first write", "[dax]") {
     CHECK(w.t.load(a).value == 1);
     CHECK(w.t.load(b).value == 1);
     CHECK(w.page_at(a) == w.page_at(b));
+    REQUIRE(w.pin(b, 1) == 1);  // whoever it belongs to
+    CHECK(w.pages[0] == w.page_at(a));
+    w.unpin(1);
     CHECK(w.t.store(b, 7) == fault_result::ok);
     CHECK(w.page_at(a) != w.page_at(b));
     CHECK(w.t.load(a).value == 1);
@@ -360,6 +363,23 @@ ALL_DEVICE_RULES("three files that share a block leave it one by one", "[dax]") 
     CHECK(w.t.store(c, 9) == fault_result::ok);
     CHECK(w.t.load(a).value == 7);
     CHECK(w.t.load(b).value == 8);
+    w.audit();
+}
+
+ALL_DEVICE_RULES("whole pages that are to read zero keep their blocks", "[dax]") {
+    device_world<TestType> w;
+    mm::file& f = w.dax_file(2048);
+    CHECK(&f.dax->space() == &w.box.pmem().blocks);  // all of the device: there is no room for another block
+    const vaddr a = w.map_file(f);
+    REQUIRE(w.t.touch(a + 4096, false) == fault_result::ok);
+    const mm::pfn before = f.dax->find_block(1)->frame;
+    REQUIRE(w.box.fallocate(f, mm::file_change::zero, 4096, 4096) == 0);
+    CHECK(w.box.pread(f, 4096) == 0);
+    CHECK(w.box.pread(f, 2 * 4096) == 3);
+    CHECK(w.t.load(a + 4096).value == 0);
+    CHECK(w.t.store(a + 4096, 9) == fault_result::ok);
+    CHECK(f.dax->find_block(1)->frame == before);
+    CHECK(w.box.pread(f, 4096 + 1) == 0);
     w.audit();
 }
 

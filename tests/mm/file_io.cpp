@@ -117,6 +117,21 @@ FILE_PROFILES("only what is clean and in nobody's hands is dropped", "[file-io]"
     w.audit();
 }
 
+FILE_PROFILES("allocating what a file of memory has already keeps it, and makes it dirty", "[file-io]") {
+    file_world<TestType> w;
+    mm::file& f = w.make(mm::file_kind::memfd, 2 * 4096, mm::fill::sparse);
+    REQUIRE(w.box.pwrite(f, 5, 7) == 0);
+    auto* const page = w.cached(f, 0);
+    page->clear(mm::pg::dirty);
+    REQUIRE(w.box.fallocate(f, mm::file_change::alloc, 0, 2 * 4096) == 0);
+    CHECK(w.cached(f, 0) == page);
+    CHECK(page->is(mm::pg::dirty));
+    CHECK(w.box.pread(f, 5) == 7);
+    REQUIRE(w.cached(f, 1));
+    CHECK(w.box.pread(f, 4096) == 0);
+    w.audit();
+}
+
 FILE_PROFILES("direct I/O pins each page of the buffer once, for the length of the call", "[file-io]") {
     file_world<TestType> w;
     mm::file& f = w.ext4(4);

@@ -108,6 +108,23 @@ BOTH_PROFILES("A promise that cannot be kept whole is not made, and the pool is 
     w.audit();
 }
 
+BOTH_PROFILES("A hugetlb file is read like any file: holes are zero, and nothing is taken for them", "[hugetlb]") {
+    huge_world<TestType> w(2);
+    mm::file& f = w.box.create_huge_file(4_MiB, mm::pmd_order);
+    const vaddr a = w.map(4_MiB, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a + 2_MiB + 4097, 7) == mm::fault_result::ok);
+    CHECK(w.box.pread(f, 2_MiB + 4097) == 7);
+    CHECK(w.box.pread(f, 0) == 0);
+    CHECK(w.box.pread(f, 4_MiB) == mm::end_of_file);
+    CHECK(w.stock() == stock{1, 1});
+    {  // a fault that finds its work done
+        const std::shared_lock lock(w.t.mm().mmap_lock);
+        CHECK(mm::handle_fault(w.t.mm(), *w.t.mm().find(a + 2_MiB), a + 2_MiB, mm::ff::write) == mm::fault_result::ok);
+    }
+    CHECK(w.letters(a + 2_MiB) == "WDY");
+    w.audit();
+}
+
 TEST_CASE("A pool of pages larger than any free range stays empty", "[hugetlb]") {
     huge_world<checked_6_12> w;
     CHECK(w.pool(mm::pud_order).resize(1) == 0);

@@ -260,6 +260,18 @@ BOTH_PROFILES("where a VMA had no room for a huge page, or memory is short, base
     w.audit();
 }
 
+BOTH_PROFILES("mlock of a range passes over raw memory in it", "[mappings]") {
+    world<TestType> w;
+    const vaddr a = w.map(2 * 4096);
+    const vaddr raw = w.map(4096, {.shared = true, .kind = mm::map_kind::pfnmap, .at = a + 2 * 4096});
+    const vaddr b = w.map(4096, {.at = raw + 4096});
+    CHECK(w.t.mlock(a, 4 * 4096) == 0);
+    CHECK(w.t.inspect(a + 4096).map == mm::entry_kind::leaf);
+    CHECK(w.letters(raw).find('S') != std::string::npos);  // as it was
+    CHECK(w.t.inspect(b).map == mm::entry_kind::leaf);
+    w.audit();
+}
+
 BOTH_PROFILES("a search for room goes around what is in the way, starts again from below, and may find none", "[mappings]") {
     world<TestType> w;
     const vaddr a = w.map(4096);

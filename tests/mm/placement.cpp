@@ -20,6 +20,22 @@ mm::pfn number_of(world<P>& w, vaddr a) {
 
 }  // namespace
 
+BOTH_PROFILES("a zone without a free frame is left as it is by compaction", "[placement]") {
+    world<TestType> w(small(8_MiB));
+    const vaddr a = w.map(16_MiB);
+    vaddr end = a;
+    while (w.t.store(end, 7) == mm::fault_result::ok) end += 4096;
+    auto& phys = w.box.phys();
+    while (phys.alloc({.movable = false})) {
+    }
+    const auto first = number_of(w, a);
+    const auto done = mm::compact_memory(phys);
+    CHECK(done.moved == 0);
+    CHECK(number_of(w, a) == first);
+    for (vaddr at = a; at < end; at += 64 * 4096) CHECK(w.t.load(at).value == 7);
+    w.audit();
+}
+
 BOTH_PROFILES("a CMA allocation empties its range; a pinned page in it is gone around", "[placement]") {
     world<TestType> w(roomy());
     const vaddr a = w.map(64 * 4096);

@@ -27,6 +27,29 @@ BOTH_PROFILES("an unused page goes to swap and comes back as a new page with its
     w.audit();
 }
 
+TEST_CASE("6.12: a write to swapped memory that somebody holds copies at once", "[swap]") {
+    family<checked_6_12> w;
+    const vaddr a = w.written(1, 5);
+    auto& c = w.fork();
+    REQUIRE(w.get(a, 1) == 1);
+    REQUIRE(w.page_out(a) == 0);
+    REQUIRE(c.madvise(a, one, mm::advice::pageout) == 0);
+    if (w.map_of(a) != mm::entry_kind::swap) {  // shared pages are not paged out by their sharers: make it so
+        auto& phys = w.box.phys();
+        phys.lru_drain_all();
+        REQUIRE(mm::isolate(phys, w.page_at(a)));
+        (void)mm::reclaim_folio(phys, w.page_at(a));
+    }
+    REQUIRE(w.map_of(a) == mm::entry_kind::swap);
+    w.put_byte(w.t, a, 6);
+    CHECK(w.page_at(a) != w.pages[0]);
+    CHECK(w.letters(a) == "WDY");
+    CHECK(w.byte(c, a) == 5);
+    CHECK(c.inspect(a).page.page == w.pages[0]);
+    w.put(1);
+    w.audit();
+}
+
 TEST_CASE("linux_6_12: reclaim does not touch a pinned page", "[swap]") {
     family<checked_6_12> w;
     const unsigned flags = GENERATE(0U, foll::write, foll::longterm);

@@ -135,6 +135,15 @@ BOTH_PROFILES("a range is split folio by folio, and the held one stays", "[thp-s
     w.audit();
 }
 
+BOTH_PROFILES("what is not mapped of a range to be split is passed over", "[thp-split]") {
+    huge_family<TestType> w;
+    const vaddr a = w.filled();
+    CHECK(mm::split_range(w.t.mm(), a - 6_MiB, a + 6_MiB) == 1);
+    CHECK(w.t.inspect(a).page.order == 0);
+    CHECK(mm::split_range(w.t.mm(), a + 64_MiB, a + 66_MiB) == 0);
+    w.audit();
+}
+
 BOTH_PROFILES("what is unmapped of a huge page comes back when it is split later", "[thp-split]") {
     huge_family<TestType> w;
     const vaddr a = w.filled();
@@ -258,6 +267,22 @@ BOTH_PROFILES("a huge page that somebody held when it went to swap comes back wh
     REQUIRE(w.page_out(a, 512) == 0);
     CHECK(w.map_of(a + 5 * one) == mm::entry_kind::swap);
     CHECK(w.byte(w.t, a + 5 * one) == 6);
+    w.audit();
+}
+
+BOTH_PROFILES("a huge page of which only a part is left comes back from the swap cache page by page", "[thp-split]") {
+    huge_family<TestType> w;
+    const vaddr a = w.filled();
+    auto* const head = w.held(a);
+    REQUIRE(mm::add_to_swap(w.box.phys(), head));
+    w.release(head);
+    REQUIRE(w.get(a + 300 * one, 1) == 1);
+    REQUIRE(w.page_out(a, 512) == 0);
+    REQUIRE(w.t.munmap(a, 256 * one) == 0);
+    CHECK(w.byte(w.t, a + 300 * one) == 1);
+    CHECK(w.page_at(a + 300 * one) == w.pages[0]);
+    CHECK(w.map_of(a + 301 * one) == mm::entry_kind::swap);
+    w.put(1);
     w.audit();
 }
 

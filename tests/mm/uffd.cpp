@@ -416,6 +416,20 @@ BOTH_PROFILES("a huge folio of a file is protected by its pages", "[uffd]") {
     w.audit();
 }
 
+BOTH_PROFILES("the protection of a part of what a pmd shows of a file ends: it is mapped anew by pages", "[uffd]") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);
+    const vaddr a = w.map(2_MiB, {.shared = true, .source = &f});
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    REQUIRE(w.t.inspect(a).at == mm::level::pmd);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2_MiB, wp) == 0);
+    REQUIRE(u.write_protect(a, 4096, false) == 0);
+    CHECK(w.t.inspect(a).map == mm::entry_kind::none);
+    CHECK(w.t.load(a).value == 1);
+    w.audit();
+}
+
 BOTH_PROFILES("a huge folio of a file that is on its way is protected by its places", "[uffd]") {
     world<TestType> w;
     auto& f = w.box.create_file(mm::file_kind::tmpfs_huge, 2_MiB, mm::fill::sparse);

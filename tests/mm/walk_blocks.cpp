@@ -412,6 +412,21 @@ BOTH_IN_BLOCKS("ranges: a page that is mapped twice in a row is two elements") {
     w.box.put_driver_page(page);
 }
 
+BOTH_IN_BLOCKS("ranges: a folio whose ptes stand in two tables is one element") {
+    world<TestType> w;
+    const vaddr a = w.huge(), to = a + 1_GiB + 100 * 4096;
+    w.split_entry(a);
+    REQUIRE(w.t.mremap(a, {.old_length = 2_MiB, .new_length = 2_MiB, .to = to}).error == 0);
+    auto* const head = w.box.phys().head(w.page_at(to));
+    std::vector<mm::pinned_run<TestType>> runs;
+    REQUIRE(w.t.pin_user_pages_fast_ranges(to, 512, foll::write, runs) == 512);
+    CHECK(runs == std::vector<mm::pinned_run<TestType>>(1, {head, head, 512}));
+    w.audit();
+    w.t.unpin_user_page_ranges(runs);
+    CHECK(w.box.counters().live() == 0);
+    w.audit();
+}
+
 BOTH_IN_BLOCKS("blocks and runs: a long-term pin of pages that must be able to move is left to the slow path") {
     mm::options o = small();
     o.movable = 64_MiB;
