@@ -5,7 +5,8 @@ A template is compiled into many objects; a line counts as run where any of them
 brackets only, do not count; code that no object asked for has no lines: where that is all of a header, it is named.
 
 As a program: lines.py BUILD [HEADERS REASONS]   (built with -Db_coverage=true, its tests run)
-prints the table and exits with 1 where less is run than REASONS asks for, or where REASONS names a line that is run.
+prints the table and exits with 1 where a line is not run and REASONS does not say why, where less is run than REASONS
+asks for, or where REASONS names a line that is run.
 """
 import json
 import subprocess
@@ -99,7 +100,7 @@ def percent(lines):
 
 def report(run, headers, wanted, reasons):
     """The table, line by line, and the faults."""
-    unused, rows = set(reasons), []
+    unused, rows, unexplained = set(reasons), [], []
     for header in sorted(run):
         lines = run[header]
         text = texts(headers / header)
@@ -110,6 +111,8 @@ def report(run, headers, wanted, reasons):
             # An entry speaks for the whole gap it names a line of.
             named = [(header, text[n]) for n in range(first, last + 1) if (header, text[n]) in reasons]
             unused -= set(named)
+            if not named:
+                unexplained.append(f"{header}: '{text[first]}' (line {first}) is not run, and nothing says why")
             where = f"{first}" if first == last else f"{first}-{last}"
             rows.append(f"    {where:9} {text[first][:60]:60}  {reasons[named[0]] if named else ''}".rstrip())
     silent = sorted({p.name for p in headers.glob("*.hpp")} - set(run))
@@ -122,8 +125,9 @@ def report(run, headers, wanted, reasons):
     rows.append(f"{headers.name}/: {percent(every):.2f} % of {len(every)} lines run; at least {wanted:g} % asked for")
     unused = {(header, line) for header, line in unused
               if not reasons[header, line].startswith(AT_TIMES) or line not in texts(headers / header)}
-    faults = [f"{header}: '{line}' has a reason, but there is no such line that is not run"
-              for header, line in sorted(unused)]
+    faults = unexplained
+    faults += [f"{header}: '{line}' has a reason, but there is no such line that is not run"
+               for header, line in sorted(unused)]
     if percent(every) < wanted:
         faults.append(f"less than {wanted:g} % run")
     return rows, faults

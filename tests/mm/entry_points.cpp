@@ -173,7 +173,7 @@ TEST_CASE("2019: follow_page finds no page where a huge mapping has no table yet
     world<checked_2019> w(o);
     const vaddr a = w.map(2_MiB, {.huge_order = mm::pmd_order});
     std::shared_lock lock(w.t.mm().mmap_lock);
-    const auto nothing = w.t.follow_page(*w.t.mm().find(a), a, foll::get);
+    const auto nothing = w.t.follow_page(*w.t.mm().find(a), a, foll::get | foll::dump);
     CHECK(nothing.page == nullptr);
     CHECK(nothing.error == 0);
 }
