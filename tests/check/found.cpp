@@ -150,10 +150,15 @@ TEST_CASE("what a lock guards is whole, and a lock taken twice the other way rou
                 --inside;
             });
     }).proved());
-    CHECK(check::explore("two locks", [&](check::program& p) {
+    const auto crossed = check::explore("two locks", [&](check::program& p) {
+        p.name(s.lock, "the first lock");
         p.thread([&] { s.lock.lock(), s.readers.lock(), s.readers.unlock(), s.lock.unlock(); });
         p.thread([&] { s.readers.lock(), s.lock.lock(), s.lock.unlock(), s.readers.unlock(); });
-    }).found == check::fault::deadlock);
+    });
+    INFO(crossed.text());
+    CHECK(crossed.found == check::fault::deadlock);
+    REQUIRE(crossed.trace.size() == 3);
+    CHECK(crossed.trace[0].find("take     the first lock") != std::string::npos);
 }
 
 TEST_CASE("a permit that is given is not lost, and one that nobody gives is waited for in vain") {

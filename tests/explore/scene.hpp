@@ -117,7 +117,7 @@ template <class P>
 struct scene {
     static constexpr vaddr base = vaddr{1} << 40;
 
-    explicit scene(const mm::options& o) : box(o), t(box.spawn()) {}
+    scene(check::program& p, const mm::options& o) : program(p), box(o), t(box.spawn()) {}
 
     /// Effects: maps `pages` pages, of which the first `touched` are there.
     void map(std::uint64_t pages, std::uint64_t touched, mm::mapping m = {}) {
@@ -129,6 +129,21 @@ struct scene {
         box.phys().lru_drain_all();
         first = seen(0);
         generation = first ? first->generation : 0;
+        for (std::uint64_t k = 0; k < touched; ++k) name(k);
+    }
+    /// Effects: traces speak of page k and of the entry that maps it.
+    void name(std::uint64_t k) {
+        const std::string of = " of page " + std::to_string(k);
+        frame<P>& page = *seen(k);
+        const auto* const words = reinterpret_cast<const std::int32_t*>(&page.count);  // pins of their own first, if any
+        constexpr std::size_t last = sizeof page.count / sizeof *words - 1;
+        program.name(words[last], "count" + of), program.name(words[0], "pins" + of);
+        program.name(page.flags, "flags" + of), program.name(page.link, "link" + of);
+        program.name(page.mapping, "mapping" + of), program.name(page.mapcount, "mapcount" + of);
+        const auto& tables = t.mm().tables;
+        for (const auto& [l, what] : {std::pair{mm::level::pte, "pte"}, std::pair{mm::level::pmd, "pmd"},
+                                      std::pair{mm::level::pud, "pud"}, std::pair{mm::level::pgd, "pgd"}})
+            if (const auto found = tables.find(at(k), l); found.reached(l)) program.name(*found.slot, what + of);
     }
     [[nodiscard]] static vaddr at(std::uint64_t k) { return base + k * mm::page_size; }
     /// The page the process sees there; null for none.
@@ -172,6 +187,7 @@ struct scene {
     static constexpr std::size_t most = 8;  ///< pages of one pin
     unsigned uses = 2;  ///< looks at what is pinned: each is a few steps
 
+    check::program program;
     mm::machine<P> box;
     mm::task<P>& t;
     std::uint32_t generation = 0;
@@ -191,11 +207,11 @@ struct scene {
 template <class P>
 class stage {
 public:
-    scene<P>& set(const check::program& p, const mm::options& o = smallest()) {
+    scene<P>& set(check::program& p, const mm::options& o = smallest()) {
         if (!p.unwound()) leave();
         now_.reset();
         for (auto& parker : check::threading::all<mm::thread_parker>()) parker.park();  // a permit that nobody took
-        now_ = std::make_unique<scene<P>>(o);
+        now_ = std::make_unique<scene<P>>(p, o);
         now_->box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
         return *now_;
     }
@@ -236,8 +252,6 @@ outcome run(std::string name, check::limits bounds, Body body, unsigned without)
     check::exploration e = check::explore(name, [&](check::program& p) { body(p, on); }, bounds);
     left_out = missing::nothing, asked::ask = nullptr;
     if (!e) on.leave();
-    if (e) e.print();
-    else std::printf("%s: left out on purpose, and found after %ju executions: %s\n", name.c_str(), std::uintmax_t{e.executions}, e.what.c_str());
     return {std::move(e), on.pinned, on.acted};
 }
 
@@ -254,6 +268,7 @@ template <class P = linux_6_12, class Body>
 void holds(const char* name, check::limits bounds, Body body, unsigned without = missing::nothing) {
     const outcome o = run<P>(name, bounds, body, without);
     INFO(o.found.text());
+    o.found.print();
     CHECK(o.found.proved());
     CHECK(o.pinned != 0);
     CHECK(o.acted != 0);
@@ -263,6 +278,7 @@ template <class P = linux_6_12, class Body>
 void runs(const char* name, Body body, check::limits bounds = a_part_with_old_values) {
     const outcome o = run<P>(name, bounds, body, missing::nothing);
     INFO(o.found.text());
+    o.found.print();
     CHECK(o.found);
 }
 /// Effects: what the scene says of the others is found to fail.
@@ -270,6 +286,8 @@ template <class P = linux_6_12, class Body>
 void fails(const char* name, check::limits bounds, Body body, unsigned without, check::fault how = check::fault::assertion) {
     const outcome o = run<P>(name, bounds, body, without);
     INFO(o.found.text());
+    std::printf("%s: left out on purpose, and found after %ju executions: %s\n", o.found.name.c_str(),
+                std::uintmax_t{o.found.executions}, o.found.what.c_str());
     CHECK(o.found.found == how);
     CHECK_FALSE(o.found.trace.empty());
 }

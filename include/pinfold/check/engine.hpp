@@ -51,7 +51,7 @@ public:
         if (found_ == fault::none) run_threads();
         if (status_ == status::complete && found_ == fault::none) end();
         phase_ = phase::over;
-        objects_.clear();
+        if (found_ == fault::none) objects_.clear();  // else their names are in the trace
         ended_.clear();
         if (found_more_ && (found_ == fault::none || found_ == fault::deadlock)) return start_again();
         if (search_.diverged() && found_ == fault::none) {
@@ -202,6 +202,7 @@ private:
     void begin() {
         static thread_local std::uint64_t stamps = 0;
         stamp_ = ++stamps;
+        objects_.clear();
         memory_.begin();
         found_words_.begin_execution();
         search_.begin_execution();
