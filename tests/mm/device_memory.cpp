@@ -113,6 +113,17 @@ BOTH_PROFILES("a page shared by fork comes back in both address spaces", "[devic
     w.audit();
 }
 
+BOTH_PROFILES("what comes back to memory that was locked meanwhile is marked so", "[device-memory]") {
+    to_device<TestType> w;
+    REQUIRE(w.take(2) == 2);
+    REQUIRE(w.t.mlock(w.a, 4096) == 0);
+    CHECK(w.letters(w.a) == "W");
+    CHECK(w.flags(w.a) == pick<TestType>("DBM", "XDBM"));
+    CHECK(w.t.load(w.a + 4096).value == 2);
+    CHECK(w.flags(w.a + 4096) == pick<TestType>("DB", "XDB"));
+    w.audit();
+}
+
 BOTH_PROFILES("unmapping gives device pages back to their driver", "[device-memory]") {
     to_device<TestType> w;
     REQUIRE(w.take(4) == 4);

@@ -213,4 +213,33 @@ BOTH_PROFILES("locked memory is there, marked, and the mark goes with the entry"
     w.audit();
 }
 
+BOTH_PROFILES("a locked huge page is marked while one entry maps it, and piece by piece after a split", "[remap]") {
+    family<TestType> w;
+    const vaddr a = w.huge();
+    for (unsigned k = 0; k < 512; ++k) w.put_byte(w.t, a + k * one, 1);
+    REQUIRE(w.t.mlock(a, 512 * one) == 0);
+    CHECK(w.flags(a) == marks<TestType>("XBM"));
+    REQUIRE(w.t.mprotect(a + 511 * one, one, mm::prot::read) == 0);
+    CHECK(w.t.inspect(a).at == mm::level::pte);
+    CHECK(w.flags(a) == marks<TestType>("XDB"));
+    REQUIRE(w.t.munlock(a + 4 * one, one) == 0);
+    REQUIRE(mm::split_range(w.t.mm(), a, a + one) == 1);
+    CHECK(w.flags(a + 3 * one) == marks<TestType>("XDBM"));
+    CHECK(w.flags(a + 4 * one) == marks<TestType>("XDB"));
+    w.audit();
+}
+
+BOTH_PROFILES("what lies in locked memory is not reclaimed, whether it is marked or not", "[remap]") {
+    family<TestType> w;
+    const vaddr a = w.huge();
+    w.put_byte(w.t, a, 1);
+    REQUIRE(w.t.mlock(a, 4 * one) == 0);
+    CHECK(w.flags(a) == marks<TestType>("XDB"));
+    auto* const head = w.page_at(a);
+    REQUIRE(mm::isolate(w.box.phys(), head));
+    CHECK_FALSE(mm::reclaim_folio(w.box.phys(), head));
+    CHECK(w.letters(a) == "WDY");
+    w.audit();
+}
+
 }  // namespace

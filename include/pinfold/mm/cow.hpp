@@ -125,14 +125,14 @@ template <class P>
 
 /// B2 for an anonymous huge pmd: reuse whole, or split the entry and let the pte decide. Source: spec 07 §5.
 template <class P>
-[[nodiscard]] fault_result wp_huge_fault(space<P>& mm, vma& v, vaddr a, unsigned flags,
+[[nodiscard]] fault_result wp_huge_fault(space<P>& mm, vma& v, unsigned flags,
                                          const typename space<P>::place& at, entry e) {
     physical<P>& phys = mm.phys;
     word_guard lock(at.lock());
     if (at.slot->read() != e) return fault_result::ok;
     frame<P>* head = phys.head(phys.at(e.number()));
     if (phys.is_huge_zero(head) || !head->is_anon() || !detail::may_reuse(phys, head, head, true)) {
-        if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+        if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, &v);
         else if (head->zone() == zone_kind::device) return fault_result::sigbus;
         else drop_file_pmd(mm, at, lock);  // ptes find their pages by themselves
         return fault_result::ok;

@@ -121,7 +121,7 @@ private:
             const entry e = at.slot->read();
             if (!e.is_leaf() || !splits_to_ptes(mm, e)) return;
             head = phys_.head(phys_.at(e.number()));
-            if (phys_.is_huge_zero(head)) return split_pmd_locked(mm, at, align_down(a, pmd_size));
+            if (phys_.is_huge_zero(head)) return split_pmd_locked(mm, at, nullptr);
             phys_.hold(head, holder::temporary);
         }
         if (try_lock_page(head)) {

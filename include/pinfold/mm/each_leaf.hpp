@@ -28,7 +28,7 @@ void each_entry(space<P>& mm, vaddr from, vaddr to, Change change) {
                 } else if (mm.phys.head(mm.phys.at(e.number()))->is(pg::hugetlb)) {
                     // hugetlb is never cut: what concerns part of a page does not concern it
                 } else if (splits_to_ptes(mm, e)) {
-                    split_pmd_locked(mm, at, begin);
+                    split_pmd_locked(mm, at, mm.find(a));
                     continue;
                 } else {
                     zap_gather<P> gather(mm);

@@ -46,7 +46,7 @@ template <class P>
         if (is_watched()) return fault_result::ok;  // protected since it was asked: the walk looks again
         if (is_hint()) return numa_hint_fault(mm, v, pmd, e);
         if (wants_write && !e.has(eb::writable)) {
-            const fault_result r = wp_huge_fault(mm, v, a, flags, pmd, e);
+            const fault_result r = wp_huge_fault(mm, v, flags, pmd, e);
             if (r != fault_result::ok || pmd.slot->read().is_leaf()) return r;
         } else {
             return fault_result::ok;

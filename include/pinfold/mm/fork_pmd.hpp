@@ -29,7 +29,7 @@ template <class P>
             frame<P>* head = phys.head(phys.at(e.number()));
             const bool zero = phys.is_huge_zero(head);
             if (!zero && copy.is_kept(head, head)) {
-                split_pmd_locked(copy.parent, from, align_down(a, pmd_size));
+                split_pmd_locked(copy.parent, from, &copy.from);
             } else {
                 if (zero) {
                     if (!copy.child.huge_zero) {  // one reference per mm

@@ -95,11 +95,11 @@ template <class P>
     return !unmap.refused;
 }
 
-/// Step 9 for one slot, under its lock.
+/// Step 9 for one slot, under its lock. Returns: whether it had an entry of the folio.
 template <class P>
-void restore_entry(physical<P>& phys, entry_slot& slot, bool whole, pfn expected, frame<P>* to, std::uint64_t k) {
+bool restore_entry(physical<P>& phys, entry_slot& slot, bool whole, pfn expected, frame<P>* to, std::uint64_t k) {
     const entry e = slot.read();
-    if (e.kind() != entry_kind::migration || e.number() != expected) return;
+    if (e.kind() != entry_kind::migration || e.number() != expected) return false;
     frame<P>* page = phys.nth(to, k);
     phys.hold(to, holder::entry);
     if (whole) map_huge(to);
@@ -108,13 +108,15 @@ void restore_entry(physical<P>& phys, entry_slot& slot, bool whole, pfn expected
     if (is_device(to, device_type::private_memory)) {
         constexpr std::uint64_t kept = entry::bit(eb::writable) | entry::bit(eb::protnone) | entry::bit(eb::keyed) | entry::bit(eb::guarded);
         slot.set(entry::make(entry_kind::device_private, phys.number(page), e.raw & kept));
-        return;
+        return true;
     }
     const std::uint64_t bits = (e.raw & travelling_bits & ~entry::bit(eb::exclusive)) | entry::bit(eb::user);
     slot.set(entry::make(entry_kind::leaf, phys.number(page), bits));
+    return true;
 }
 
 /// Step 9: migration entries of `old` point to `to`. `walk` says where to look: what belongs to the rmap of the folio.
+/// Where memory was locked meanwhile, what arrives is marked so.
 template <class P>
 void restore_entries(physical<P>& phys, frame<P>* walk, frame<P>* old, frame<P>* to) {
     const pfn first = phys.number(old);
@@ -123,8 +125,8 @@ void restore_entries(physical<P>& phys, frame<P>* walk, frame<P>* old, frame<P>*
                        [&](space<P>&, entry_slot& slot) { restore_entry(phys, slot, true, first, to, 0); });
         return;
     }
-    each_slot(phys, walk, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
-        restore_entry(phys, *at.slot, at.at == level::pmd, first + k, to, k);
+    each_slot(phys, walk, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k, const vma& v) {
+        if (restore_entry(phys, *at.slot, at.at == level::pmd, first + k, to, k)) mlock_mapped(v, to);
     });
 }
 

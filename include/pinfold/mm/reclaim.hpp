@@ -76,16 +76,21 @@ private:
             return folio_mapcount(head_) == 0;
         }
         if (head_->is(pg::large)) {
-            each_slot(phys_, head_, [&](space<P>& mm, const place& at, std::uint64_t) {
+            each_slot(phys_, head_, [&](space<P>& mm, const place& at, std::uint64_t, const vma& v) {
                 const entry e = at.slot->read();
-                if (at.at == level::pmd && e.is_leaf() && e.number() == phys_.number(head_)) split_pmd_locked(mm, at, 0);
+                if (at.at == level::pmd && e.is_leaf() && e.number() == phys_.number(head_)) split_pmd_locked(mm, at, &v);
             });
         }
         bool stopped = false;
-        each_slot(phys_, head_, [&](space<P>& mm, const place& at, std::uint64_t k) {
+        each_slot(phys_, head_, [&](space<P>& mm, const place& at, std::uint64_t k, const vma& v) {
             const entry e = at.slot->read();
             if (stopped || at.at != level::pte || !e.is_leaf() || e.has(eb::special)) return;
             if (e.number() != phys_.number(head_) + k) return;
+            if (v.has(vm::locked)) {  // a large folio, or one locked meanwhile, has no mark that said so
+                mlock_mapped(v, head_);
+                stopped = true;
+                return;
+            }
             stopped = !unmap_one(mm, *at.slot, phys_.nth(head_, k), k);
         });
         return !stopped && folio_mapcount(head_) == 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <type_traits>
 
 #include "file.hpp"
 #include "hugetlb_entry.hpp"
@@ -14,8 +15,16 @@ namespace pinfold::mm {
 
 namespace detail {
 
-/// Calls visit(space&, place, pfn at that place) for every slot that might hold an entry of the folio, under its
-/// page-table lock. Huge: the pmd slots as well as the ptes.
+/// Calls visit(space&, place, sub-page), or visit(space&, place, sub-page, vma) if that is what it takes.
+template <class P, class Visit>
+void visit_slot(Visit& visit, space<P>& mm, const typename space<P>::place& at, std::uint64_t k, const vma& v) {
+    if constexpr (std::is_invocable_v<Visit&, space<P>&, const typename space<P>::place&, std::uint64_t, const vma&>)
+        visit(mm, at, k, v);
+    else visit(mm, at, k);
+}
+
+/// Visits every slot that might hold an entry of the folio, under its page-table lock. Huge: the pmd slots as well as
+/// the ptes.
 template <class P, class Visit>
 void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
     auto& mm = *static_cast<space<P>*>(v.owner);
@@ -24,7 +33,7 @@ void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
         if (!at.reached(level::pmd)) return;
         word_guard lock(at.lock());
         if (!at.slot->read().is_table()) {
-            visit(mm, at, std::uint64_t{0});
+            visit_slot<P>(visit, mm, at, 0, v);
             return;
         }
     }
@@ -33,7 +42,7 @@ void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
         const auto at = mm.tables.find(a + (k << page_shift), level::pte);
         if (!at.reached(level::pte)) continue;
         word_guard lock(at.lock());
-        visit(mm, at, k);
+        visit_slot<P>(visit, mm, at, k, v);
     }
 }
 

@@ -42,9 +42,10 @@ template <class P>
 
 /// Effects: one anonymous pmd, or the huge zero pmd, becomes a table of 512 ptes with the pmd's bits. One
 /// reference and one mapping become 512; the exclusive mark goes to every sub-page. One on its way goes on in pieces.
-/// Requires: the pmd lock; the entry is such a one. Source: spec 02 §6, spec 10 §2.
+/// Where the VMA is locked, the folio is so no more: ptes may go one by one, and then not all of it is there.
+/// Requires: the pmd lock; the entry is such a one. Source: spec 02 §6, spec 10 §2 §3.
 template <class P>
-void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
+void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, const vma* v) {
     physical<P>& phys = mm.phys;
     const entry e = at.slot->take();
     frame<P>* head = phys.at(e.number());
@@ -59,6 +60,7 @@ void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, vaddr) {
     } else {
         phys.hold(head, holder::entry, pages_per_pmd - 1);
         if (e.has(eb::dirty)) head->set(pg::dirty);
+        if (v) munlock_unmapped(*v, head);
         const bool exclusive = head->is(pg::exclusive);
         for (std::uint64_t i = 0; i < pages_per_pmd; ++i) {
             frame<P>* sub = phys.nth(head, i);

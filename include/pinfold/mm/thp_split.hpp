@@ -76,9 +76,9 @@ private:
 
     /// Effects: every pmd that maps the folio becomes ptes.
     void split_all_pmds() {
-        each_slot(phys_, head_, [this](space<P>& mm, const place& at, std::uint64_t) {
+        each_slot(phys_, head_, [this](space<P>& mm, const place& at, std::uint64_t, const vma& v) {
             const entry e = at.slot->read();
-            if (at.at == level::pmd && e.is_leaf() && e.number() == phys_.number(head_)) split_pmd_locked(mm, at, 0);
+            if (at.at == level::pmd && e.is_leaf() && e.number() == phys_.number(head_)) split_pmd_locked(mm, at, &v);
         });
     }
     /// Returns: whether the count was exactly the caller's reference and the cache's, and is 0 for everybody now.

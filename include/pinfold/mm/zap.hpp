@@ -87,7 +87,7 @@ bool split_or_drop_pmd(space<P>& mm, vaddr a) {
     word_guard lock(at.lock());
     const entry e = at.slot->read();
     if (!is_huge(e)) return false;
-    if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, align_down(a, pmd_size));
+    if (splits_to_ptes(mm, e)) split_pmd_locked(mm, at, mm.find(a));
     else zap_pmd(mm, at, gather);
     return true;
 }
@@ -112,7 +112,7 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
                     a = begin + span;
                     continue;
                 }
-                split_pmd_locked(mm, at, begin);
+                split_pmd_locked(mm, at, &v);
             }
             continue;
         }
