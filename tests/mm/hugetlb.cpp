@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // hugetlb: pools, promises, faults, copies. Source: spec 07 §9 B9 B10 B19, spec 10 §13.
+#include <atomic>
 #include <thread>
 
 #include "hugetlb_box.hpp"
@@ -83,9 +84,13 @@ TEST_CASE("A fault that finds the place of a huge page empty finds its promise t
     REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
     std::thread fault;
     auto answer = mm::fault_result::sigbus;
+    std::atomic<bool> over{false};
     hooked::once(mm::race_point::cleared, [&] {  // the entry's lock is held: the other takes its page and waits for it
-        fault = std::thread([&] { answer = w.t.touch(a, true); });
-        while (w.stock().first == 3) std::this_thread::yield();
+        fault = std::thread([&] {
+            answer = w.t.touch(a, true);
+            over = true;
+        });
+        while (w.stock().first == 3 && !over) std::this_thread::yield();
     });
     REQUIRE(w.t.madvise(a, 2_MiB, mm::advice::dontneed) == 0);
     fault.join();

@@ -2,6 +2,7 @@
 // Frames, zones, the buddy allocator, the memmaps, contents.
 #include "box.hpp"
 
+#include <algorithm>
 #include <random>
 #include <set>
 
