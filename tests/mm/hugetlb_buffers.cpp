@@ -153,6 +153,19 @@ TEST_CASE("memfd_pin_folios pins each folio of a range once, made if missing", "
         CHECK(w.t.memfd_pin_folios(f, 4096, 0, folios, &offset) == -err::einval);
         CHECK(w.t.memfd_pin_folios(f, 0, 32_KiB, folios, &offset) == -err::einval);
     }
+    SECTION("shmem of huge folios: a hole is made a whole one") {
+        mm::file& f = w.box.create_file(mm::file_kind::tmpfs_huge, 4_MiB);
+        std::vector<frame<checked_6_12>*> folios(8);
+        REQUIRE(w.t.memfd_pin_folios(f, 0x1000, 0x1fff, folios, &offset) == 1);
+        CHECK(offset == 0x1000);
+        CHECK(w.box.state_of(folios[0]).refs == 513);
+        CHECK(w.box.state_of(folios[0]).flags == "B");
+        w.t.unpin_folio(folios[0]);
+        REQUIRE(w.t.memfd_pin_folios(f, 0x5000, 0x200000, folios, &offset) == 2);
+        CHECK(offset == 0x5000);
+        w.audit();
+        for (int k = 0; k < 2; ++k) w.t.unpin_folio(folios[static_cast<std::size_t>(k)]);
+    }
     SECTION("other files are refused") {
         mm::file& f = w.box.create_file(mm::file_kind::ext4, 8192, mm::fill::pattern);
         std::vector<frame<checked_6_12>*> folios(2);

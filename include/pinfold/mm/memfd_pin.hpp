@@ -7,6 +7,7 @@
 
 #include "hugetlb_file.hpp"
 #include "longterm.hpp"
+#include "shmem_cache.hpp"
 
 namespace pinfold::mm {
 
@@ -20,9 +21,9 @@ template <class P>
     frame<P>* fresh = nullptr;
     {
         std::lock_guard guard(f.lock);
-        if (!f.find(index)) fresh = cache_add_locked(phys, f, index);
+        if (!f.find(index)) fresh = shmem_add_locked(phys, f, index);
     }
-    if (fresh) phys.lru_add(fresh);
+    if (fresh) phys.lru_add(phys.head(fresh));
     frame<P>* page = cache_get(phys, f, index);
     return page ? phys.head(page) : nullptr;
 }
