@@ -186,6 +186,60 @@ BOTH_PROFILES("shared memory: contents enter the file, empty places remember tha
     w.audit();
 }
 
+BOTH_PROFILES("what was protected stays so when the entry goes and the mapping does not", "[uffd]") {
+    mm::options o = small();
+    o.huge_pools = {{mm::pmd_order, 4}};
+    world<TestType> w(o);
+    auto& f = w.box.create_file(mm::file_kind::memfd, 4 * 4096, mm::fill::pattern);
+    const vaddr a = w.map(4 * 4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.touch(a, true) == mm::fault_result::ok);
+    REQUIRE(w.t.touch(a + 4096, true) == mm::fault_result::ok);
+    REQUIRE(w.t.touch(a + 2 * 4096, true) == mm::fault_result::ok);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 3 * 4096, wp) == 0);
+    REQUIRE(u.write_protect(a, 3 * 4096, true) == 0);
+    REQUIRE(w.t.madvise(a, 4096, mm::advice::dontneed) == 0);
+    REQUIRE(w.t.madvise(a + 4096, 4096, mm::advice::pageout) == 0);
+    REQUIRE(w.box.truncate(f, 2 * 4096) == 0);
+    for (unsigned k = 0; k < 3; ++k) CHECK(w.t.inspect(a + 4096 * k).map == mm::entry_kind::marker);
+    CHECK(w.t.load(a).fault == mm::fault_result::ok);
+    CHECK(w.letters(a) == "YU");
+    CHECK(w.pin_slow(a + 4096, 1, foll::write | foll::nowait) == 0);
+    REQUIRE(w.t.madvise(a + 2 * 4096, 4096, mm::advice::dontneed) == 0);
+    CHECK(w.t.inspect(a + 2 * 4096).map == mm::entry_kind::marker);  // twice empty is protected all the same
+    REQUIRE(w.t.munmap(a, 4 * 4096) == 0);
+    CHECK_FALSE(w.t.inspect(a).has_vma);
+
+    const vaddr own = w.map(4096);  // private memory begins anew
+    REQUIRE(w.t.touch(own, true) == mm::fault_result::ok);
+    REQUIRE(u.watch(own, 4096, wp) == 0);
+    REQUIRE(u.write_protect(own, 4096, true) == 0);
+    REQUIRE(w.t.madvise(own, 4096, mm::advice::dontneed) == 0);
+    CHECK(w.t.inspect(own).map == mm::entry_kind::none);
+
+    const vaddr h = w.map(2_MiB, {.huge_order = mm::pmd_order});  // huge pages of a pool do not, private or not
+    REQUIRE(w.t.touch(h, true) == mm::fault_result::ok);
+    REQUIRE(u.watch(h, 2_MiB, wp) == 0);
+    REQUIRE(u.write_protect(h, 2_MiB, true) == 0);
+    REQUIRE(w.t.madvise(h, 2_MiB, mm::advice::dontneed) == 0);
+    CHECK(w.t.inspect(h).map == mm::entry_kind::marker);
+    w.audit();
+}
+
+BOTH_PROFILES("a protected huge zero page is protected in each of its pieces", "[uffd]") {
+    world<TestType> w;
+    const vaddr a = w.map(2_MiB, {.huge = true});
+    REQUIRE(w.t.touch(a, false) == mm::fault_result::ok);
+    mm::userfault<TestType> u(w.t.mm());
+    REQUIRE(u.watch(a, 2_MiB, wp) == 0);
+    REQUIRE(u.write_protect(a, 2_MiB, true) == 0);
+    CHECK(w.letters(a) == "YU");
+    CHECK(u.write_protect(a, 4096, false) == 0);
+    CHECK(w.letters(a) == "YS");
+    CHECK(w.letters(a + 4096) == "YSU");
+    w.audit();
+}
+
 BOTH_PROFILES("the mark of an empty place that nobody watches any more means nothing", "[uffd]") {
     world<TestType> w;
     auto& f = w.box.create_file(mm::file_kind::memfd, 2 * 4096);

@@ -53,7 +53,7 @@ template <class P>
 [[nodiscard]] int discard(space<P>& mm, vma& v, vaddr from, vaddr to, std::uint64_t never) {
     if (v.has(never) || v.kind == vma_kind::secretmem || !v.may_split(from)) return -err::einval;
     if (v.is_hugetlb()) to = align_down(to, page_size << v.huge_order);
-    zap_range(mm, v, from, to);
+    zap_range(mm, v, from, to, true);
     return 0;
 }
 

@@ -43,6 +43,10 @@ struct entry {
     [[nodiscard]] constexpr bool is_none() const noexcept { return raw == 0; }
     /// Nothing is there; a marker says how whatever comes is to be mapped.
     [[nodiscard]] constexpr bool is_empty() const noexcept { return is_none() || kind() == entry_kind::marker; }
+    /// What remembers in an empty place that userfaultfd protects it, or nothing.
+    [[nodiscard]] constexpr entry protection() const noexcept {
+        return has(eb::uffd_wp) ? make(entry_kind::marker, {}, bit(eb::uffd_wp)) : entry{};
+    }
     [[nodiscard]] constexpr bool is_hugepd() const noexcept { return kind() == entry_kind::hugepd; }
     [[nodiscard]] constexpr unsigned hugepd_order() const noexcept { return static_cast<unsigned>(raw >> 4 & 63); }
     [[nodiscard]] constexpr bool is_table() const noexcept { return kind() == entry_kind::table; }

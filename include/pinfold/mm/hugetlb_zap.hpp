@@ -15,9 +15,10 @@ namespace pinfold::mm {
 
 namespace detail {
 
-/// Clears one huge entry. Requires: its lock. Returns: the head whose reference (holder: entry) is now the caller's.
+/// Clears one huge entry, all but its protection where marks stay. Requires: its lock.
+/// Returns: the head whose reference (holder: entry) is now the caller's.
 template <class P>
-[[nodiscard]] frame<P>* clear_huge(physical<P>& phys, vma& v, vaddr a, const huge_place& at) {
+[[nodiscard]] frame<P>* clear_huge(physical<P>& phys, vma& v, vaddr a, const huge_place& at, bool marks_stay = false) {
     const entry seen = at.slot->read();
     frame<P>* head = seen.is_leaf() ? phys.head(phys.at(seen.number())) : nullptr;
     if (P::hugetlb_unmap_restores && head && v.promised && head->is_anon() && phys.hugetlb.of(v.huge_order)->state().surplus == 0) {
@@ -25,6 +26,7 @@ template <class P>
         v.promised->untake(huge_index(v, a));  // before the place is empty: a fault that finds it so asks for the promise
     }
     const entry e = at.slot->take();
+    if (marks_stay) at.slot->set(e.protection());
     P::races::at(race_point::cleared);
     if (!head) return nullptr;
     if (e.has(eb::dirty)) head->set(pg::dirty);
@@ -35,14 +37,15 @@ template <class P>
 }  // namespace detail
 
 /// Effects: clears the entries of the hugetlb VMA v in [from, to); counts go after the flush.
+/// `marks_stay`: what userfaultfd protected stays so, empty.
 /// Requires: the mmap lock, or the lock of v's file; from and to are borders of its pages.
 template <class P>
-void zap_huge_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
+void zap_huge_range(space<P>& mm, vma& v, vaddr from, vaddr to, bool marks_stay = false) {
     physical<P>& phys = mm.phys;
     std::vector<frame<P>*> owed;
     each_huge(mm, v, from, to, [&](const huge_place& at, vaddr a) {
         word_guard lock(at.lock());
-        if (frame<P>* head = detail::clear_huge(phys, v, a, at)) owed.push_back(head);
+        if (frame<P>* head = detail::clear_huge(phys, v, a, at, marks_stay)) owed.push_back(head);
     });
     word64::full_fence();  // the flush: whoever reads a count now sees the entries gone
     for (frame<P>* head : owed) phys.drop(head, holder::entry);

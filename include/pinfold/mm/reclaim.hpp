@@ -10,6 +10,7 @@
 #include "reclaim_file.hpp"
 #include "swap_cache.hpp"
 #include "thp_split.hpp"
+#include "zap.hpp"
 
 namespace pinfold::mm {
 
@@ -91,18 +92,18 @@ private:
                 stopped = true;
                 return;
             }
-            stopped = !unmap_one(mm, *at.slot, phys_.nth(head_, k), k);
+            stopped = !unmap_one(mm, v, *at.slot, phys_.nth(head_, k), k);
         });
         return !stopped && folio_mapcount(head_) == 0;
     }
 
     /// Returns: false when the entry is back where it was.
-    [[nodiscard]] bool unmap_one(space<P>& mm, entry_slot& slot, page* p, std::uint64_t k) {
+    [[nodiscard]] bool unmap_one(space<P>& mm, const vma& v, entry_slot& slot, page* p, std::uint64_t k) {
         const entry saved = slot.take();  // cleared and flushed
         if (saved.has(eb::dirty)) head_->set(pg::dirty);
         entry now{};
         if (!head_->is_anon()) {
-            // The file has it: nothing stays behind.
+            if (keeps_protection(v)) now = saved.protection();  // the file has the page: nothing else stays behind
         } else if (!head_->is(pg::swapbacked)) {
             word64::full_fence();
             if (head_->count.raw() != 1 + folio_mapcount(head_) || head_->is(pg::dirty)) {

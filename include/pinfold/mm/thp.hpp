@@ -54,8 +54,8 @@ void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, const vm
     if (e.kind() == entry_kind::migration) {
         for (std::uint64_t i = 0; i < pages_per_pmd; ++i) pte[i].set(e.at(e.number() + i));
     } else if (phys.is_huge_zero(head)) {
-        const std::uint64_t denied = e.raw & (entry::bit(eb::protnone) | entry::bit(eb::keyed));
-        const entry zero = entry::leaf(phys.number(phys.zero_page()), denied | entry::bit(eb::special));
+        const std::uint64_t kept = e.raw & (entry::bit(eb::protnone) | entry::bit(eb::keyed) | entry::bit(eb::uffd_wp));
+        const entry zero = entry::leaf(phys.number(phys.zero_page()), kept | entry::bit(eb::special));
         for (std::size_t i = 0; i < table_entries; ++i) pte[i].set(zero);
     } else {
         phys.hold(head, holder::entry, pages_per_pmd - 1);

@@ -29,7 +29,7 @@ void unmap_file_pages(file& f, std::uint64_t first, std::uint64_t n, bool even_c
                 const frame<P>* page = normal_page(mm.phys, e);
                 const bool own = page ? mm.phys.head(const_cast<frame<P>*>(page))->is_anon()
                                       : !e.is_leaf() && !e.is_none();
-                if (!own || even_cows) zap_pte(mm, *at.slot, gather);
+                if (!own || even_cows) zap_pte(mm, *at.slot, gather, keeps_protection(v));
                 a += page_size;
                 continue;
             }

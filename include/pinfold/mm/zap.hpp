@@ -48,10 +48,14 @@ private:
     std::vector<frame<P>*> pages_;
 };
 
-/// Clears one pte. Requires: its lock.
+/// Whether memory of v may come back without v: a place that was protected for userfaultfd remembers it then.
+[[nodiscard]] inline bool keeps_protection(const vma& v) noexcept { return v.has(vm::uffd_wp) && !v.is_anonymous(); }
+
+/// Clears one pte. `marks_stay`: what userfaultfd protected stays so, empty. Requires: its lock.
 template <class P>
-void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather) {
+void zap_pte(space<P>& mm, entry_slot& slot, zap_gather<P>& gather, bool marks_stay = false) {
     const entry e = slot.take();
+    if (marks_stay) slot.set(e.protection());
     if (e.kind() == entry_kind::swap) {
         mm.swap_entries.adjust(-1);
         free_swap_entry(mm.phys, slot_of(e));
@@ -93,11 +97,12 @@ bool split_or_drop_pmd(space<P>& mm, vaddr a) {
 }
 
 /// Effects: clears every entry of v in [from, to). Huge entries that are only partly covered are split, or, if
-/// they map a file, dropped whole. Requires: the mmap lock.
+/// they map a file, dropped whole. `v_stays`: and with it the marks of protection. Requires: the mmap lock.
 template <class P>
-void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
+void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to, bool v_stays = false) {
     using geo = geometry<P::p4d_folded>;
-    if (v.is_hugetlb()) return zap_huge_range(mm, v, from, to);
+    const bool marks_stay = v_stays && keeps_protection(v);
+    if (v.is_hugetlb()) return zap_huge_range(mm, v, from, to, marks_stay);
     zap_gather<P> gather(mm, v.has(vm::locked));
     for (vaddr a = from; a < to;) {
         auto at = mm.tables.find(a, level::pte);
@@ -122,7 +127,7 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to) {
         }
         const vaddr stop = std::min<vaddr>(to, align_down(a, pmd_size) + pmd_size);
         word_guard lock(at.lock());
-        for (; a < stop; a += page_size, ++at.slot) zap_pte(mm, *at.slot, gather);
+        for (; a < stop; a += page_size, ++at.slot) zap_pte(mm, *at.slot, gather, marks_stay);
     }
 }
 
