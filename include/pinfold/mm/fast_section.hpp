@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "lock.hpp"
+#include "asymmetric_fence.hpp"
 
 namespace pinfold::mm {
 
@@ -53,14 +53,14 @@ public:
 }  // namespace detail
 
 /// Opens a fast section for a scope; sections of one thread nest.
-/// Synchronises: entering is a full fence before the first read of a table; leaving releases those reads to
-/// whoever frees what was unhooked.
+/// Synchronises: entering is a full fence before the first read of a table, with whoever asks whether sections have
+/// passed (it is he who pays); leaving releases those reads to whoever frees what was unhooked.
 class fast_section {
 public:
     fast_section() noexcept : slot_(detail::this_thread()) {
         if (slot_.depth++ != 0) return;
         detail::fast_slots[slot_.number].since.publish(detail::fast_epoch.load_acquire());
-        word64::full_fence();
+        asymmetric_fence::light();
     }
     fast_section(const fast_section&) = delete;
     fast_section& operator=(const fast_section&) = delete;
@@ -75,8 +75,8 @@ public:
     [[nodiscard]] static std::int64_t stamp() noexcept { return detail::fast_epoch.fetch_grab(1); }
 
     /// Returns: whether every section that began in or before epoch `stamp` has ended.
+    /// Requires: an asymmetric_fence::heavy() behind the unhooking.
     [[nodiscard]] static bool passed(std::int64_t stamp) noexcept {
-        word64::full_fence();
         const auto used = static_cast<unsigned>(detail::fast_slots_used.load_acquire());
         for (unsigned i = 0; i < used; ++i) {
             const std::int64_t since = detail::fast_slots[i].since.load_acquire();
@@ -90,8 +90,8 @@ public:
     static void wait_for_others() noexcept {
         const std::int64_t now = stamp();
         const unsigned self = detail::this_thread().number;
+        asymmetric_fence::heavy();
         const auto used = static_cast<unsigned>(detail::fast_slots_used.load_acquire());
-        word64::full_fence();
         for (unsigned i = 0; i < used; ++i) {
             if (i == self) continue;
             for (unsigned spins = 0;; relax(spins)) {
@@ -126,6 +126,8 @@ public:
         bool rest = false;
         {
             std::lock_guard lock(lock_);
+            if (waiting_.empty()) return true;
+            asymmetric_fence::heavy();
             std::size_t kept = 0;
             for (auto& batch : waiting_) {
                 if (fast_section::passed(batch.first)) ready.push_back(std::move(batch.second));
