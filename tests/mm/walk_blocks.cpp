@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The block form of the lockless walk: the same answers as the one-by-one form, which a trace asks for, and the same
 // care when somebody comes between the grabs of a block and the second look at its entries (spec 05 §4 §6).
+#include <functional>
 #include <random>
 
 #include "device_box.hpp"
@@ -10,7 +11,7 @@ using mm::race_point;
 
 namespace {
 
-/// Race points that are reached once per block.
+/// Race points of the block form.
 struct block_hooks : hooked {
     static constexpr bool by_block = true;
 };
@@ -130,38 +131,51 @@ BOTH_IN_BLOCKS("ranges: a huge entry of device pages, each counted by itself, ta
     w.audit();
 }
 
-BOTH_IN_BLOCKS("blocks: an entry that changes under a block ends the walk there, with nothing held of it or behind it") {
+/// Effects: `act` runs when the walk comes to `at` for the pte number `k`.
+void at_pte(race_point at, std::uint64_t k, const std::function<void()>& act) {
+    if (at == race_point::entry_read) k += 3;  // the entries above the ptes
+    std::function<void()> then = act;
+    for (; k != 0; --k) then = [at, then] { hooked::once(at, then); };
+    hooked::once(at, then);
+}
+
+BOTH_IN_BLOCKS("blocks: an entry that changes before it is seen for the second time ends the walk there, with nothing held of it or behind it") {
     for (const auto at : {race_point::entry_read, race_point::head_resolved, race_point::added, race_point::head_checked})
         for (const unsigned flag : {foll::get, foll::pin})
-            for (const std::uint64_t k : {0U, 3U, 7U, 13U})  // of two blocks
-                for (int action = 0; action < 3; ++action) {
-                    world<TestType> w;
-                    const vaddr a = w.map(20 * 4096);
-                    REQUIRE(w.t.fault_in(a, 20, true) == 20);
-                    w.box.phys().lru_drain_all();
-                    std::vector<frame<TestType>*> old;
-                    for (std::uint64_t i = 0; i < 20; ++i) old.push_back(w.page_at(a + i * 4096));
-                    const auto act = [&] {
-                        const vaddr x = a + k * 4096;
-                        if (action == 0) CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
-                        if (action == 1) CHECK(w.t.mprotect(x, 4096, mm::prot::read) == 0);
-                        if (action == 2) {  // free, and reuse the frame at once
-                            CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
-                            CHECK(w.t.fault_in(w.map(1_MiB), 256, true) == 256);
+            for (const std::uint64_t n : {1U, 40U})
+                for (const std::uint64_t when : {0U, 3U, 33U})
+                    for (const std::uint64_t k : {0U, 3U, 35U})
+                        for (int action = 0; action < 3; ++action) {
+                            if (when >= n || k >= n) continue;
+                            world<TestType> w;
+                            const vaddr a = w.map(n * 4096);
+                            REQUIRE(w.t.fault_in(a, n, true) == n);
+                            w.box.phys().lru_drain_all();
+                            std::vector<frame<TestType>*> old;
+                            for (std::uint64_t i = 0; i < n; ++i) old.push_back(w.page_at(a + i * 4096));
+                            bool acted = false;
+                            at_pte(at, when, [&] {
+                                const vaddr x = a + k * 4096;
+                                acted = true;
+                                if (action == 0) CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
+                                if (action == 1) CHECK(w.t.mprotect(x, 4096, mm::prot::read) == 0);
+                                if (action == 2) {  // free, and reuse the frame at once
+                                    CHECK(w.t.madvise(x, 4096, mm::advice::dontneed) == 0);
+                                    CHECK(w.t.fault_in(w.map(1_MiB), 256, true) == 256);
+                                }
+                            });
+                            const long got = fast_only(w, a, n, flag | foll::write);
+                            CHECK(acted);
+                            const std::uint64_t due = k < when ? n : k;  // it was seen twice before
+                            CHECK(got == static_cast<long>(due));
+                            for (std::uint64_t i = 0; i < due; ++i) CHECK(w.pages[i] == old[i]);
+                            for (std::uint64_t i = due + 1; i < n; ++i) CHECK(old[i]->count.raw() == 1);
+                            w.audit();
+                            give_back(w, got, flag);
+                            CHECK(w.box.counters().live() == 0);
+                            CHECK(w.box.warn().total() == 0);
+                            w.audit();
                         }
-                    };
-                    if (k < 8) hooked::once(at, act);
-                    else hooked::once(race_point::between_entries, [&] { hooked::once(at, act); });
-                    const long n = fast_only(w, a, 20, flag | foll::write);
-                    CHECK(n == static_cast<long>(k));
-                    for (long i = 0; i < n; ++i) CHECK(w.pages[static_cast<std::size_t>(i)] == old[static_cast<std::size_t>(i)]);
-                    for (std::uint64_t i = k + 1; i < 20; ++i) CHECK(old[i]->count.raw() == 1);
-                    w.audit();
-                    give_back(w, n, flag);
-                    CHECK(w.box.counters().live() == 0);
-                    CHECK(w.box.warn().total() == 0);
-                    w.audit();
-                }
 }
 
 BOTH_IN_BLOCKS("blocks: what a block gives back may be the last release, and frees exactly once") {
@@ -444,4 +458,25 @@ BOTH_IN_BLOCKS("blocks and runs: a long-term pin of pages that must be able to m
     }
     CHECK(w.box.counters().live() == 0);
     w.audit();
+}
+
+TEMPLATE_TEST_CASE_SIG("rows: as far as words follow each other, whatever the form, the length and the place", "[walk-blocks]",
+                       ((bool Wide), Wide), false, true) {
+    alignas(64) mm::entry_slot slots[81];
+    frame<mm::linux_6_12>* pages[82];
+    auto* const first = reinterpret_cast<frame<mm::linux_6_12>*>(std::uintptr_t{1} << 30);
+    for (std::uint64_t from : {0U, 1U, 3U})
+        for (std::uint64_t n = 0; n + from <= 80; ++n)
+            for (std::uint64_t odd = 0; odd <= n; odd += odd < 20 || odd + 3 > n ? 1 : 7) {
+                const mm::entry e = mm::entry::leaf(mm::pfn{100 + from}, 0);
+                for (std::uint64_t i = 0; i < 81; ++i) slots[i].set(mm::entry::leaf(mm::pfn{100 + i}, 0));
+                if (odd < n) slots[from + odd].set(slots[from + odd].read().with(mm::eb::dirty));
+                CHECK(mm::detail::entries_in_row<Wide>(slots + from, e, n) == odd);
+                std::fill(std::begin(pages), std::end(pages), nullptr);
+                mm::detail::fill_row<Wide>(pages + from, first, n);
+                for (std::uint64_t i = 0; i < 82; ++i)
+                    if (pages[i] != (i < from || i >= from + n ? nullptr : first + (i - from))) FAIL("slot " << i);
+                if (odd < n) pages[from + odd] = nullptr;
+                CHECK(mm::detail::pages_in_row<Wide>(pages + from, first, n) == odd);
+            }
 }

@@ -13,7 +13,7 @@ namespace pinfold::mm {
 
 /// Effects: the slow path for [rest, end), which the fast walk left. Returns: pages, or a negative errno.
 template <class P>
-[[nodiscard]] long slow_for_rest(space<P>& mm, vaddr rest, vaddr end, unsigned flags, gup_target<P> to) {
+[[nodiscard, gnu::noinline]] long slow_for_rest(space<P>& mm, vaddr rest, vaddr end, unsigned flags, gup_target<P> to) {
     P::races::at(race_point::before_fallback);
     const std::uint64_t nr = (end - rest) >> page_shift;
     if constexpr (P::gup_grows_stacks) grow_stacks(mm, rest, end);

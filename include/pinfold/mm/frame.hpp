@@ -60,11 +60,11 @@ struct alignas(64) frame {
     pinfold::count<frame_count_policy<P>> count;
     alignas(8) pointer_word link;   ///< tail: head | 1 (spec 02 §2); head of a free block: 0
     word64 flags;                  ///< order, zone, node, machine, and the bits of pg
+    word64 mapping;                ///< what owns the contents, with `owner` in the low bits; walks read it with flags
     word32 mapcount;               ///< entries that map this very page by a pte; a tail has its own
     word32 entire;                 ///< entries that map the whole folio; in a page table: its lock
     word32 large;                  ///< all entries that map any part of a large folio
     std::uint32_t generation;      ///< raised by each allocation: tells a frame from its reuse
-    word64 mapping;                ///< what owns the contents, with `owner` in the low bits
     std::uint64_t index;           ///< page offset in the owner; free block: links of the free list
     std::uint64_t private_;        ///< swap slot, buffers; page table: deposited tables
 

@@ -10,7 +10,7 @@
 #include "space.hpp"
 #include "thp.hpp"
 #include "trace.hpp"
-#include "walk_block.hpp"
+#include "walk_plain.hpp"
 #include "walk_row.hpp"
 #include "walk_rules.hpp"
 #include "walk_runs.hpp"
@@ -31,12 +31,16 @@ public:
     fast_walk(space<P>& mm, unsigned flags, page** pages, run_list<P>* runs, gup_trace* trace)
         : mm_(mm), phys_(mm.phys), flags_(flags), rules_(mm.phys, flags), pages_(pages), runs_(runs), trace_(trace) {}
 
-    /// Returns: slots filled, each holding one unit. Runs inside a fast section.
+    /// Effects: goes on with the address where plain rows ended, in a table that began with `began` slots filled.
+    fast_walk& resume(std::uint64_t filled, std::uint64_t began, vaddr at) noexcept {
+        nr_ = filled;
+        began_ = began;
+        resumed_ = at;
+        return *this;
+    }
+    /// Returns: slots filled, each holding one unit. Requires: a fast section.
     [[nodiscard]] std::uint64_t run(vaddr start, vaddr end) {
-        const fast_section section;
-        races::at(race_point::before_walk);
         (void)descend<level::pgd>(mm_.tables.root(), start, end);
-        races::at(race_point::after_walk);
         return nr_;
     }
 
@@ -73,33 +77,28 @@ private:
     /// PTE/F: by blocks where the profile's walk has them, one by one what they leave over.
     bool ptes(const page* table, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
         entry_slot* slot = mm_.tables.slots(table) + geo::index(a, level::pte);
+        segment s(*this, a == resumed_ ? began_ : nr_);
         if constexpr (walks_in_blocks<P>)
             if (!trace_)
-                return wants(foll::pin) ? ptes_in_blocks<true>(slot, upper_slot, upper, a, end)
-                                        : ptes_in_blocks<false>(slot, upper_slot, upper, a, end);
-        segment s(*this);
+                return wants(foll::pin) ? ptes_in_blocks<true>(s, slot, upper_slot, upper, a, end)
+                                        : ptes_in_blocks<false>(s, slot, upper_slot, upper, a, end);
         for (; a < end; a += page_size, ++slot)
             if (!pte(s, *slot, upper_slot, upper, a)) return false;
         return true;
     }
+    struct segment;
     template <bool Pin>
-    bool ptes_in_blocks(entry_slot* slot, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
-        segment s(*this);
-        pte_blocks<P, Pin> blocks(rules_);
+    bool ptes_in_blocks(segment& s, entry_slot* slot, entry_slot& upper_slot, entry upper, vaddr a, vaddr end) {
+        pte_blocks<P, Pin> blocks(rules_, runs_ ? run_list<P>::most_at_once : table_entries);
         std::uint64_t left = (end - a) >> page_shift;
-        blocks.prefetch_first(slot, left);
         while (left != 0) {
             if (is_full()) return false;
-            page** const at = place();
-            const walk_step done = blocks.take(slot, {upper_slot, upper}, left, at);
+            const walk_step done = blocks.take(slot, {upper_slot, upper}, left, place());
             taken(done.served);
             left -= done.served;
             slot += done.served;
             if (done.next == walk_step::stop) return false;
-            if (done.next == walk_step::go_on) {
-                if (done.served == blocks.width) blocks.prefetch_next(slot, left, at);
-                continue;
-            }
+            if (done.next == walk_step::go_on) continue;
             if (!pte(s, *slot, upper_slot, upper, end - (left << page_shift))) return false;
             ++slot;
             --left;
@@ -109,7 +108,7 @@ private:
 
     /// The ptes of one table: where they began, and the device they are of.
     struct segment {
-        explicit segment(fast_walk& w) noexcept : before(w.nr_), device(w.phys_.pagemaps) {}
+        segment(fast_walk& w, std::uint64_t filled) noexcept : before(filled), device(w.phys_.pagemaps) {}
         const std::uint64_t before;
         pagemap_hold<P> device;
     };
@@ -282,7 +281,32 @@ private:
     run_list<P>* const runs_;
     gup_trace* const trace_;
     std::uint64_t nr_ = 0;
+    std::uint64_t began_ = 0;
+    vaddr resumed_ = ~vaddr{0};
 };
+
+/// Effects: walks [start, end) in a fast section. Returns: slots filled.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT std::uint64_t walk_fast(space<P>& mm, vaddr start, vaddr end, unsigned flags,
+                                                        frame<P>** pages, gup_trace* trace, run_list<P>* runs) {
+    using races = typename P::races;
+    const fast_section section;
+    races::at(race_point::before_walk);
+    plain_progress done{start};
+    if constexpr (walks_in_blocks<P>)
+        if (!trace && !runs) {
+            const bool pin = (flags & foll::pin) != 0;
+            if (end - start == page_size)
+                done = pin ? hold_plain_page<P, true>(mm, start, flags, pages) : hold_plain_page<P, false>(mm, start, flags, pages);
+            else
+                done = pin ? hold_plain_rows<P, true>(mm, start, end, flags, pages) : hold_plain_rows<P, false>(mm, start, end, flags, pages);
+        }
+    std::uint64_t nr = done.held;
+    if (done.more)
+        nr = fast_walk<P>(mm, flags, pages, runs, trace).resume(nr, done.began, done.at).run(done.at, end);
+    races::at(race_point::after_walk);
+    return nr;
+}
 
 }  // namespace detail
 
@@ -290,7 +314,7 @@ private:
 /// where it stopped or `runs` is full. Requires: start and end page aligned, in user space, start < end.
 /// A pin that overlapped a fork is given back (spec 05 §6).
 template <class P>
-[[nodiscard]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags, frame<P>** pages,
+[[nodiscard, gnu::noinline]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags, frame<P>** pages,
                                       gup_trace* trace, detail::run_list<P>* runs = nullptr) {
     if ((!pages && !runs) || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
     std::int64_t seq = 0;
@@ -300,7 +324,7 @@ template <class P>
         if ((seq & 1) != 0) return 0;
     }
     if ((flags & (foll::get | foll::pin)) == 0) flags |= foll::get;
-    std::uint64_t nr = detail::fast_walk<P>(mm, flags, pages, runs, trace).run(start, end);
+    std::uint64_t nr = detail::walk_fast(mm, start, end, flags, pages, trace, runs);
     if (watch_fork) {
         word64::rmw_fence();  // nothing held, nothing to give back; else each grab was a read-modify-write
         if (mm.write_protect_seq.load_acquire() != seq) {

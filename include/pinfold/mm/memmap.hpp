@@ -17,6 +17,7 @@ namespace pinfold::mm {
 /// | m.at(pfn)       | Frame*  | the descriptor of a frame                |
 /// | m.number(f)     | pfn     | the inverse                              |
 /// | m.nth(f, k)     | Frame*  | the descriptor of frame number(f) + k    |
+/// | m.finder()      | F       | a value whose at(pfn) is m.at(pfn): a loop keeps it in registers |
 /// Untouched descriptors are zero-filled.
 struct flat_memmap {
     template <class Frame>
@@ -26,6 +27,12 @@ struct flat_memmap {
         [[nodiscard]] Frame* at(pfn n) const noexcept { return base() + n.n; }
         [[nodiscard]] pfn number(const Frame* f) const noexcept { return {static_cast<std::uint64_t>(f - base())}; }
         [[nodiscard]] Frame* nth(Frame* f, std::uint64_t k) const noexcept { return f + k; }
+
+        struct array {
+            Frame* first;
+            [[nodiscard]] Frame* at(pfn n) const noexcept { return first + n.n; }
+        };
+        [[nodiscard]] array finder() const noexcept { return {base()}; }
 
     private:
         [[nodiscard]] Frame* base() const noexcept { return reinterpret_cast<Frame*>(store_.data()); }
@@ -50,6 +57,7 @@ struct sectioned_memmap {
             return {(sections_ - 1 - place / stride) * section + place % stride};
         }
         [[nodiscard]] Frame* nth(Frame* f, std::uint64_t k) const noexcept { return at(number(f) + k); }
+        [[nodiscard]] const of& finder() const noexcept { return *this; }
 
     private:
         static constexpr std::uint64_t stride = section + 64;

@@ -33,18 +33,14 @@ void dirty_lock(frame<P>* head) {
 /// Single pages that need no more than a release go many at a time.
 template <class P, bool Pin, class Release>
 void by_folio(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty, Release release) {
-    constexpr std::size_t ahead = 32;
+    if constexpr (releases_in_blocks<P>)
+        if (pages.size() == 1 && !dirty && release_plain_page<P, Pin>(phys, pages[0])) return;
     for (std::size_t i = 0; i < pages.size();) {
-        if constexpr (releases_in_blocks<P>) {
-            if (!dirty && pages.size() - i >= 8) {
-                if (pages.size() - i >= ahead + 8)
-                    for (std::size_t k = 0; k < 8; ++k) __builtin_prefetch(pages[i + ahead + k], 1);
-                if (release_block<P, Pin>(phys, pages.data() + i)) {
-                    i += 8;
-                    continue;
-                }
+        if constexpr (releases_in_blocks<P>)
+            if (!dirty) {
+                i += release_plain<P, Pin>(phys, pages.data() + i, pages.size() - i);
+                if (i == pages.size()) return;
             }
-        }
         if (!pages[i]) {
             ++i;
             continue;

@@ -30,8 +30,8 @@ struct pin_counters {
 /// Synchronises: with nothing; every step is counted, and the two counters only grow. Exact at quiescence.
 class pin_statistics {
 public:
-    void acquired(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].acquired, n); }
-    void released(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].released, n); }
+    PINFOLD_DETAIL_HOT void acquired(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].acquired, n); }
+    PINFOLD_DETAIL_HOT void released(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].released, n); }
 
     /// Complexity: linear in the number of threads there have been at once.
     [[nodiscard]] pin_counters of(unsigned node) const noexcept {
@@ -63,8 +63,8 @@ private:
     };
 
     [[nodiscard]] per_thread* threads() const noexcept { return reinterpret_cast<per_thread*>(store_.data()); }
-    [[nodiscard]] per_thread& mine() const noexcept { return threads()[detail::this_thread().number]; }
-    static void count(word64& c, std::uint64_t n) noexcept { c.store(c.load() + static_cast<std::int64_t>(n)); }
+    [[nodiscard]] PINFOLD_DETAIL_HOT per_thread& mine() const noexcept { return threads()[detail::this_thread().number]; }
+    PINFOLD_DETAIL_HOT static void count(word64& c, std::uint64_t n) noexcept { c.store(c.load() + static_cast<std::int64_t>(n)); }
 
     arena store_{detail::max_threads * sizeof(per_thread)};
 };

@@ -34,8 +34,10 @@ public:
     page_tables& operator=(const page_tables&) = delete;
 
     [[nodiscard]] page* root() const noexcept { return root_; }
-    [[nodiscard]] entry_slot* slots(const page* table) const noexcept {
-        return reinterpret_cast<entry_slot*>(phys_.data.bytes(phys_.number(table)));
+    [[nodiscard]] entry_slot* root_slots() const noexcept { return root_slots_; }
+    [[nodiscard]] entry_slot* slots(const page* table) const noexcept { return slots(phys_.number(table)); }
+    [[nodiscard]] entry_slot* slots(pfn table) const noexcept {
+        return reinterpret_cast<entry_slot*>(phys_.data.bytes(table));
     }
     [[nodiscard]] place slot_in(page* table, level l, vaddr a) const noexcept {
         return {table, slots(table) + geo::index(a, l), l};
@@ -188,6 +190,7 @@ private:
     physical<P>& phys_;
     word64 count_;
     page* root_;
+    entry_slot* const root_slots_ = slots(root_);
     std::vector<page*> retired_;
     deferred_free<page*> deferred_;
 };

@@ -9,7 +9,6 @@
 
 #include "walk_form.hpp"
 #include "walk_looks.hpp"
-#include "walk_row.hpp"
 #include "walk_rules.hpp"
 
 namespace pinfold::mm::detail {
@@ -20,7 +19,8 @@ struct walk_step {
     std::uint64_t served;
 };
 
-/// Pin: whether units are pins or references.
+/// Many entries in one loop: each is read, its page held and looked at, and the entry read again, while what the looks
+/// say is gathered and asked for once. Pin: whether units are pins or references.
 template <class P, bool Pin>
 class pte_blocks {
 public:
@@ -37,105 +37,39 @@ public:
         entry seen;
     };
 
-    explicit pte_blocks(const walk_rules<P>& rules) noexcept : rules_(rules), plain_(rules.plain_leaf()) {}
+    /// most: pages of one block, at the most; runs of a large folio have no limit.
+    explicit pte_blocks(const walk_rules<P>& rules, std::uint64_t most = table_entries) noexcept
+        : rules_(rules), plain_(rules.plain_leaf()), most_(most) {}
     pte_blocks(const pte_blocks&) = delete;
     pte_blocks& operator=(const pte_blocks&) = delete;
     ~pte_blocks() { flush(); }
 
     /// Effects: serves entries from `slot` on, `left` at most, into pages[0 …).
     /// Synchronises: each grab is sequentially consistent, and fenced before the second look at its entry.
-    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+    [[nodiscard]] walk_step take(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const entry e = slot->read();
-        if (!plain_.passes(e)) return {walk_step::one_by_one, 0};
-        page* const p = phys().at(e.number());
-        if (is_odd(p)) return run(slot, t, e, left, pages);
-        if (left >= width) return block(slot, t, fixed<width>{}, pages);
-        return block(slot, t, counted{static_cast<unsigned>(left)}, pages);
+        if (plain_.passes(e) && is_odd(phys().at(e.number()))) return run(slot, t, e, left, pages);
+        return take_plain(slot, t, left, pages);
+    }
+    /// The same, where a run is left to take().
+    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take_plain(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+        const entry e = slot->read();
+        if (!plain_.passes(e) || is_odd(phys().at(e.number()))) return {walk_step::one_by_one, 0};
+        return block(slot, t, left > width ? this_many(slot, left) : left, pages);
     }
 
-    // Lines of pages in no order are asked for a little ahead; those of pages in a row the processor foresees by itself.
-    /// Requires: `slot` is the first of `left` entries of the table. Effects: asks for the first pages.
-    PINFOLD_DETAIL_HOT void prefetch_first(const entry_slot* slot, std::uint64_t left) const noexcept {
-        if (left < 2 * width || slot[width - 1].read().number() - slot->read().number() == width - 1) return;
-        prefetch(slot, left < ahead ? static_cast<unsigned>(left) : ahead);
-    }
-    /// Requires: `last` are the pages of the block before `slot`. Effects: asks for a block's worth further on.
-    PINFOLD_DETAIL_HOT void prefetch_next(const entry_slot* slot, std::uint64_t left, page* const* last) const noexcept {
-        if (left >= ahead + width && last[width - 1] != last[0] + (width - 1)) prefetch(slot + ahead, width);
-    }
-
-    static constexpr unsigned width = 8;
-
-private:
-    static constexpr unsigned ahead = 40;
-
-    [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
-    PINFOLD_DETAIL_HOT void prefetch(const entry_slot* slot, unsigned n) const noexcept {
-        for (unsigned i = 0; i < n; ++i)
-            if (const entry e = slot[i].read(); plain_.passes(e)) __builtin_prefetch(phys().at(e.number()), 1);
-    }
-
-    /// N: fixed or counted, 1 … width. A frame that is no plain page is found after the grab: what one adds to a tail is
-    /// refused, and what one adds to another head is given back as it was added.
-    template <class N>
-    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, N n, page** pages) {
-        std::uint64_t e[width];
-        std::uint64_t any = 0, all = ~std::uint64_t{0};
-        n.each([&](unsigned i) __attribute__((always_inline)) {
-            e[i] = slot[i].read().raw;
-            any |= e[i];
-            all &= e[i];
-            pages[i] = phys().at(entry{e[i]}.number());
-        });
-        if (!plain_.passes({any}) || !plain_.passes({all})) [[unlikely]]
-            return shorter_block(slot, t, n.size, pages);
-        races::at(race_point::entry_read);
-        races::at(race_point::head_resolved);
-        const unsigned held = n.while_true([&](unsigned i) __attribute__((always_inline)) { return one::grab(pages[i]); });
-        ops::count_type::fence();
-        races::at(race_point::added);
-        if (held == n.size) [[likely]]
-            return look_again(slot, t, e, n, pages);
-        if (held == 0) return {walk_step::one_by_one, 0};
-        return look_again(slot, t, e, counted{held}, pages);
-    }
-
-    /// Effects: keeps the first pages of a block that are all right, records them, and gives the others back.
-    template <class N>
-    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step look_again(entry_slot* slot, const table& t, const std::uint64_t* e, N n,
-                                                          page** pages) {
-        looks<P> heads;
-        std::int64_t owners = 1;
-        n.each([&](unsigned i) __attribute__((always_inline)) {
-            heads.add(pages[i]);
-            if constexpr (P::fast_asks_folio) owners &= pages[i]->mapping.load();
-        });
-        races::at(race_point::head_checked);
-        std::uint64_t changed = 0, all = ~std::uint64_t{0};
-        n.each([&](unsigned i) __attribute__((always_inline)) {
-            changed |= slot[i].read().raw ^ e[i];
-            all &= e[i];
-        });
-        walk_step s{walk_step::go_on, n.size};
-        if (changed != 0 || !steps::table_is_still(t.above, t.seen) || heads.odd() || owners == 0 || asks_each_ ||
-            rules_.asks_unshare({all})) [[unlikely]]
-            s = settle(slot, t, e, n.size, pages);
-        races::at(race_point::entry_checked);
-        record(pages, s.served, heads);
-        races::at(race_point::between_entries);
-        return s;
-    }
-
-    /// One page after the other: which of a block's pages stay. Returns: how many, nothing being held of the others.
-    [[gnu::noinline]] walk_step settle(entry_slot* slot, const table& t, const std::uint64_t* e, unsigned n,
+    /// One page after the other: which of a block's n pages stay. last_is_same: whether the entry of the last is still what
+    /// it was; those of the others were, when they were held. Returns: how many, nothing being held of the others.
+    [[gnu::noinline]] walk_step settle(const entry_slot* slot, const table& t, std::uint64_t n, bool last_is_same,
                                      page** pages) const {
         const bool still = steps::table_is_still(t.above, t.seen);
-        for (unsigned i = 0; i < n; ++i) {
+        for (std::uint64_t i = 0; i < n; ++i) {
             page* const p = pages[i];
             const bool odd = is_odd(p), doubt = odd || rules_.grab_is_doubtful(p);
-            const bool same = still && slot[i].read().raw == e[i];
-            if (!doubt && same && rules_.allowed(p) && !rules_.must_unshare({e[i]}, p)) continue;
-            for (unsigned k = n; k-- > i + 1;) one::drop(pages[k]);
+            const entry e = slot[i].read();
+            const bool same = still && (last_is_same || i + 1 != n) && plain_.passes(e) && phys().at(e.number()) == p;
+            if (!doubt && same && rules_.allowed(p) && !rules_.must_unshare(e, p)) continue;
+            for (std::uint64_t k = n; k-- > i + 1;) one::drop(pages[k]);
             if (doubt || same) {
                 one::drop(p);
                 return {odd && i != 0 ? walk_step::go_on : walk_step::one_by_one, i};
@@ -148,25 +82,89 @@ private:
         return {walk_step::go_on, n};
     }
 
-    /// What is in front of an entry that is no part of a block.
-    [[gnu::noinline]] walk_step shorter_block(entry_slot* slot, const table& t, unsigned n, page** pages) {
-        unsigned k = 0;
-        for (; k < n; ++k) {
-            const entry e = slot[k].read();
-            if (!plain_.passes(e)) break;
-        }
-        if (k == 0 || k == n) return {walk_step::one_by_one, 0};  // it changes just now
-        return block(slot, t, counted{k}, pages);
+private:
+    static constexpr bool wide = P::walk::wide;
+    static constexpr unsigned width = 32, ahead = 48;
+
+    [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
+
+    /// Returns: how many of `left` entries go together. Lines of pages in no order are asked for a little ahead; those of
+    /// pages in a row the processor foresees by itself, and they may be many.
+    [[nodiscard]] std::uint64_t this_many(const entry_slot* slot, std::uint64_t left) {
+        if (slot[width - 1].read().number() - slot->read().number() == width - 1) return left < most_ ? left : most_;
+        const std::uint64_t to = left < ahead + width ? left : ahead + width;
+        for (std::uint64_t i = asked_ < to ? asked_ : to; i < to; ++i)
+            if (const entry e = slot[i].read(); plain_.passes(e)) __builtin_prefetch(phys().at(e.number()), 1);
+        asked_ = to - width;  // as the next block sees it
+        return width;
     }
 
-    PINFOLD_DETAIL_HOT void record(page** pages, std::uint64_t n, const looks<P>& heads) {
-        if (heads.of_one_node()) [[likely]]
-            acquired(heads.any, n);
+    /// What became of a row of entries.
+    struct row {
+        std::uint64_t held = 0;                ///< pages that are held, in the order of their entries
+        std::uint64_t bits = ~std::uint64_t{0};  ///< what their entries have in common
+        looks<P, wide> seen;                   ///< and they themselves
+        bool same = true;                      ///< whether the last one's entry is still what it was
+    };
+    /// Effects: holds the pages of the first of n entries, as far as these are plain, and grabs granted. n: 1 … width.
+    [[gnu::noinline]] static void hold_row(const entry_slot* slot, std::uint64_t n, page** pages,
+                                          const typename walk_rules<P>::test& rule, const physical<P>& phys, row& out) {
+        const auto find = phys.map.finder();
+        const auto plain = rule;
+        looks<P, wide> seen;
+        std::uint64_t bits = ~std::uint64_t{0};
+        bool same = true;
+        const entry_slot* at = slot;
+        const entry_slot* const end = slot + n;
+        do {
+            const entry e = at->read();
+            if (!plain.passes(e)) [[unlikely]]
+                break;
+            page* const p = find.at(e.number());
+            races::at(race_point::entry_read);
+            races::at(race_point::head_resolved);
+            if (!one::grab(p)) [[unlikely]]
+                break;
+            ops::count_type::fence();
+            races::at(race_point::added);
+            *pages++ = p;
+            seen.add(p);
+            bits &= e.raw;
+            races::at(race_point::head_checked);
+            same = at++->read() == e;
+        } while (same && at != end);
+        out.held = static_cast<std::uint64_t>(at - slot);
+        out.bits = bits;
+        out.seen = seen;
+        out.same = same;
+    }
+
+    /// n: 1 … width. A frame that is no plain page is found after the grab: what one adds to a tail is refused, and what
+    /// one adds to another head is given back as it was added.
+    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, std::uint64_t n, page** pages) {
+        row r;
+        hold_row(slot, n, pages, plain_, phys(), r);
+        if (r.held == 0) [[unlikely]]
+            return {walk_step::one_by_one, 0};
+        walk_step s{walk_step::go_on, r.held};
+        const kinds<P> of = r.seen.flags();
+        if (!r.same || !steps::table_is_still(t.above, t.seen) || of.odd() ||
+            (P::fast_asks_folio && (r.seen.all_owners() & 1) == 0) || rules_.asks_each() || rules_.asks_unshare({r.bits})) [[unlikely]]
+            s = settle(slot, t, r.held, r.same, pages);
+        races::at(race_point::entry_checked);
+        record(pages, s.served, of);
+        races::at(race_point::between_entries);
+        return s;
+    }
+
+    PINFOLD_DETAIL_HOT void record(page** pages, std::uint64_t n, kinds<P> of) {
+        if (of.of_one_node()) [[likely]]
+            acquired(of.any, n);
         else
             for (std::uint64_t i = 0; i < n; ++i) acquired(pages[i]->flags.load(), 1);
         if constexpr (P::ledger::enabled)
             for (std::uint64_t i = 0; i < n; ++i) phys().note(pages[i], one::kind, 1);
-        if ((heads.all & page::bit(pg::referenced)) == 0) [[unlikely]]
+        if ((of.all & page::bit(pg::referenced)) == 0) [[unlikely]]
             for (std::uint64_t i = 0; i < n; ++i)
                 if (!pages[i]->is(pg::referenced)) pages[i]->set(pg::referenced);
     }
@@ -189,7 +187,7 @@ private:
 
     // ---- runs ---------------------------------------------------------------------------------------------
     /// Entries that map pages of one large folio in a row: one grab of n units on the head.
-    [[nodiscard]] walk_step run(entry_slot* slot, const table& t, entry e, std::uint64_t left, page** pages) const {
+    [[nodiscard, gnu::noinline]] walk_step run(entry_slot* slot, const table& t, entry e, std::uint64_t left, page** pages) const {
         constexpr walk_step not_this_way{walk_step::one_by_one, 0};
         constexpr auto half = static_cast<std::int64_t>(ops::traits::max_value / 2);
         page* const p = phys().at(e.number());
@@ -249,9 +247,10 @@ private:
 
     std::uint64_t acquired_ = 0;  ///< pins that stand and are not in the statistics yet
     unsigned node_ = 0;           ///< where they are
+    std::uint64_t asked_ = 0;     ///< how far ahead of the next block lines were asked for
     const walk_rules<P>& rules_;
     const typename walk_rules<P>::test plain_;
-    const bool asks_each_ = rules_.wants(foll::longterm);  ///< questions about each page that is held
+    const std::uint64_t most_;
 };
 
 }  // namespace pinfold::mm::detail

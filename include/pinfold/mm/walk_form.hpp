@@ -20,15 +20,15 @@ struct walk_one_by_one {
     static constexpr bool wide = false;
 };
 
-/// Eight entries at a time, then eight grabs, then the eight entries again; ptes of one large folio as one run with one
-/// grab. Right because the re-check is batched, not dropped: what matters is that each page's grab precedes the second
-/// look at its own entry. What is not a plain page is served one by one.
+/// The ptes of plain pages in one loop; ptes of one large folio as one run with one grab. Right because nothing is dropped:
+/// each page's grab precedes the second look at its own entry, and what is asked about pages that are held is asked of
+/// many at once, while they are. What is not a plain page is served one by one.
 struct walk_in_blocks {
     static constexpr bool in_blocks = true;
     static constexpr bool wide = false;
 };
 
-/// The same, entries and slots two at a time where the processor reads aligned words whole (x86-64); the
+/// The same, words two at a time where the processor reads aligned words whole (x86-64); the
 /// portable form elsewhere, and where an access must be seen: under ThreadSanitizer and in the explorer.
 struct walk_in_wide_blocks {
     static constexpr bool in_blocks = true;
@@ -41,8 +41,8 @@ struct walk_in_wide_blocks {
 
 namespace detail {
 
-/// Race points that want the block form say `static constexpr bool by_block = true`: the points are then reached once
-/// per block, in the same order.
+/// Race points that want the block form say `static constexpr bool by_block = true`: the points up to head_checked are
+/// reached for each entry, or once for a run; those behind, once for a block.
 template <class Races>
 [[nodiscard]] constexpr bool races_by_block() noexcept {
     if constexpr (requires { Races::by_block; }) return Races::by_block;

@@ -1,32 +1,26 @@
 // SPDX-License-Identifier: BSL-1.0
-// What blocks of pages are made of: frames that are pages of their own in memory, looked at many at a time, one unit on
-// each, and loops whose length the compiler knows.
+// What blocks of pages are made of: frames that are pages of their own in memory, looked at many at a time, and one unit on
+// each.
 #pragma once
 
 #include <cstdint>
-#include <utility>
 
 #include "physical.hpp"
+#include "walk_row.hpp"
 
 namespace pinfold::mm::detail {
 
-/// Flags and links of one frame or of many, gathered.
+/// What flags say of frames, one or many: their bits, gathered.
 template <class P>
-struct looks {
+struct kinds {
     using page = frame<P>;
-    std::int64_t any = 0, all = -1, link = 0;
+    std::int64_t any = 0, all = -1;
 
-    PINFOLD_DETAIL_HOT void add(const page* p) noexcept {
-        const std::int64_t f = p->flags.load();
-        any |= f;
-        all &= f;
-        link |= p->link.load_acquire();
-    }
-    /// Whether one of them may be something else than a page of its own in memory, counted by itself. Device is the one
-    /// zone of four with both bits; of many frames they may come from two zones, and who wants to be sure asks each.
+    /// Whether one of them may be something else than memory that is counted page by page. Device is the one zone of four
+    /// with both bits; of many frames they may come from two zones, and who wants to be sure asks each.
     [[nodiscard]] PINFOLD_DETAIL_HOT bool odd() const noexcept {
-        constexpr std::int64_t kinds = page::bit(pg::large) | page::bit(pg::zero);
-        return ((any & kinds) | (link & 1)) != 0 || (any & device) == device;
+        constexpr std::int64_t bits = page::bit(pg::large) | page::bit(pg::zero);
+        return (any & bits) != 0 || (any & device) == device;
     }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool of_one_node() const noexcept {
         return ((any ^ all) & (std::int64_t{15} << page::node_shift)) == 0;
@@ -36,11 +30,43 @@ private:
     static_assert(static_cast<unsigned>(zone_kind::device) == 3 && zone_kinds == 4);
     static constexpr std::int64_t device = std::int64_t{3} << page::zone_shift;
 };
+
+/// Flags and owners of many frames, gathered: of those that are held, who know what they are. Two words at a time (Wide).
+template <class P, bool Wide>
+class looks {
+public:
+    using page = frame<P>;
+
+    PINFOLD_DETAIL_HOT void add(const page* p) noexcept {
+        if constexpr (Wide) {
+            static_assert(sizeof(word64) == 8 && sizeof(frame<P>) == 64);
+            const two_words v = read_two(&p->flags);  // and mapping, which stands behind it
+            any_ |= v;
+            all_ &= v;
+        } else {
+            const auto f = static_cast<std::uint64_t>(p->flags.load()), m = static_cast<std::uint64_t>(p->mapping.load());
+            any_[0] |= f;
+            all_[0] &= f;
+            any_[1] |= m;
+            all_[1] &= m;
+        }
+    }
+    [[nodiscard]] PINFOLD_DETAIL_HOT kinds<P> flags() const noexcept {
+        return {static_cast<std::int64_t>(any_[0]), static_cast<std::int64_t>(all_[0])};
+    }
+    /// Bits that one owner has, that every owner has.
+    [[nodiscard]] PINFOLD_DETAIL_HOT std::uint64_t any_owner() const noexcept { return any_[1]; }
+    [[nodiscard]] PINFOLD_DETAIL_HOT std::uint64_t all_owners() const noexcept { return all_[1]; }
+
+private:
+    two_words any_ = {0, 0}, all_ = {~std::uint64_t{0}, ~std::uint64_t{0}};
+};
+
+/// Whether the frame may be something else than a page of its own in memory, counted by itself.
 template <class P>
 [[nodiscard]] PINFOLD_DETAIL_HOT bool is_odd(const frame<P>* p) noexcept {
-    looks<P> l;
-    l.add(p);
-    return l.odd();
+    const std::int64_t f = p->flags.load();
+    return kinds<P>{f, f}.odd() || (p->link.load_acquire() & 1) != 0;
 }
 
 /// One unit of a page that is its own head: a pin or a reference.
@@ -69,39 +95,6 @@ private:
             return crossing::none;
         }
     };
-};
-
-/// Indices 0 … size - 1 of a block. The number is known to the compiler: no loop is left.
-template <unsigned Size>
-struct fixed {
-    static constexpr unsigned size = Size;
-    template <class Do>
-    PINFOLD_DETAIL_HOT static void each(Do what) noexcept {
-        [&]<unsigned... I>(std::integer_sequence<unsigned, I...>) { (what(I), ...); }
-        (std::make_integer_sequence<unsigned, Size>{});
-    }
-    /// Returns: for how many `what` held, up to the first for which it did not.
-    template <class Do>
-    [[nodiscard]] PINFOLD_DETAIL_HOT static unsigned while_true(Do what) noexcept {
-        unsigned n = 0;
-        [&]<unsigned... I>(std::integer_sequence<unsigned, I...>) { (void)((what(I) && (++n, true)) && ...); }
-        (std::make_integer_sequence<unsigned, Size>{});
-        return n;
-    }
-};
-/// The same for any number.
-struct counted {
-    unsigned size;
-    template <class Do>
-    PINFOLD_DETAIL_HOT void each(Do what) const noexcept {
-        for (unsigned i = 0; i < size; ++i) what(i);
-    }
-    template <class Do>
-    [[nodiscard]] PINFOLD_DETAIL_HOT unsigned while_true(Do what) const noexcept {
-        unsigned n = 0;
-        while (n < size && what(n)) ++n;
-        return n;
-    }
 };
 
 }  // namespace pinfold::mm::detail

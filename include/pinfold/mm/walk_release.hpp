@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Giving back many pages: eight single ones at a time, and as long a run of one large folio as the array has in a row,
+// Giving back many pages: single ones many at a time, and as long a run of one large folio as the array has in a row,
 // without touching its tails. What each release does, and in which order, is as one by one. Source: spec 06 §9.
 #pragma once
 
@@ -18,29 +18,73 @@ namespace pinfold::mm::detail {
 template <class P>
 inline constexpr bool releases_in_blocks = P::walk::in_blocks && std::is_same_v<typename P::steps, right_steps>;
 
-/// Effects: gives back one unit of each of the first eight pages, if they are single pages of memory of one node about
-/// which nothing has to be said. Returns: whether it did.
-/// Synchronises: each release as page_ops::put.
+/// What must be known of pages before they are given back together.
 template <class P, bool Pin>
-[[nodiscard]] PINFOLD_DETAIL_HOT bool release_block(physical<P>& phys, frame<P>* const* pages) {
-    using one = single<P, Pin>;
-    constexpr fixed<8> eight;
-    bool there = true;
-    eight.each([&](unsigned i) __attribute__((always_inline)) { there = there && pages[i]; });
-    if (!there) return false;
-    looks<P> seen;
-    std::int64_t shared_anon = 0;  // linux_6_12 warns of each that is unpinned
-    eight.each([&](unsigned i) __attribute__((always_inline)) {
-        seen.add(pages[i]);
-        if constexpr (Pin && P::anon_exclusive)
-            shared_anon |= pages[i]->mapping.load() & ~(pages[i]->flags.load() >> static_cast<unsigned>(pg::exclusive));
-    });
-    if (seen.odd() || !seen.of_one_node() || (shared_anon & 1) != 0) return false;
-    if constexpr (Pin) phys.stats.released(pages[0]->node(), 8);  // before the pages can go (DEF-11)
-    if constexpr (P::ledger::enabled)
-        eight.each([&](unsigned i) { phys.note(pages[i], one::kind, -1); });
-    eight.each([&](unsigned i) __attribute__((always_inline)) { one::drop(pages[i]); });
+class release_looks {
+public:
+    PINFOLD_DETAIL_HOT void add(const frame<P>* p) noexcept {
+        if (!p) [[unlikely]] {
+            link_ = 1;
+            return;
+        }
+        seen_.add(p);
+        link_ |= p->link.load_acquire();
+    }
+    /// Returns: whether they are single pages of memory of one node about which nothing has to be said.
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool plain() const noexcept {
+        const kinds<P> of = seen_.flags();
+        if ((link_ & 1) != 0 || of.odd() || !of.of_one_node()) return false;
+        if constexpr (Pin && P::anon_exclusive)  // of an anonymous page that is unpinned and shared there is a word to say
+            return (seen_.any_owner() & 1) == 0 || (of.all & frame<P>::bit(pg::exclusive)) != 0;
+        return true;
+    }
+
+private:
+    looks<P, P::walk::wide> seen_;
+    std::int64_t link_ = 0;
+};
+
+/// Effects: gives back one unit of a plain page. Returns: whether it is one.
+template <class P, bool Pin>
+[[nodiscard]] PINFOLD_DETAIL_HOT bool release_plain_page(physical<P>& phys, frame<P>* page) {
+    release_looks<P, Pin> looks;
+    looks.add(page);
+    if (!looks.plain()) return false;
+    if constexpr (Pin) phys.stats.released(page->node(), 1);
+    phys.note(page, single<P, Pin>::kind, -1);
+    single<P, Pin>::drop(page);
     return true;
+}
+
+/// Effects: gives back one unit of each of the first pages, as far as blocks of them are plain; while one block goes, the
+/// next is looked at. Returns: how many. Synchronises: each release as page_ops::put.
+template <class P, bool Pin>
+[[nodiscard, gnu::noinline]] std::size_t release_plain(physical<P>& phys, frame<P>* const* pages, std::size_t n) {
+    using one = single<P, Pin>;
+    constexpr std::size_t width = 32;
+    const auto least = [](std::size_t a, std::size_t b) { return a < b ? a : b; };
+    std::size_t done = 0, now = least(n, width);
+    release_looks<P, Pin> looks;
+    for (std::size_t i = 0; i < now; ++i) looks.add(pages[i]);
+    while (now != 0 && looks.plain()) {
+        frame<P>* const* const block = pages + done;
+        const std::size_t next = least(n - done - now, width);
+        if (n - done >= 3 * width && block[width - 1] != block[0] + (width - 1))  // in no order: ask for lines ahead
+            for (std::size_t i = 2 * width; i < 3 * width; ++i) __builtin_prefetch(block[i], 1);
+        if constexpr (Pin) phys.stats.released(block[0]->node(), now);  // before the pages can go (DEF-11)
+        if constexpr (P::ledger::enabled)
+            for (std::size_t i = 0; i < now; ++i) phys.note(block[i], one::kind, -1);
+        looks = {};
+        std::size_t i = 0;
+        for (; i < next; ++i) {
+            one::drop(block[i]);
+            looks.add(block[now + i]);
+        }
+        for (; i < now; ++i) one::drop(block[i]);
+        done += now;
+        now = next;
+    }
+    return done;
 }
 
 /// Returns: how many of the pages from the first on are, in a row, of the large folio `head`; of a single page, how

@@ -56,6 +56,9 @@ public:
         return !lasting_write || f->is_shmem();
     }
 
+    /// Whether there are questions about each page that is held, whatever kind it is.
+    [[nodiscard]] bool asks_each() const noexcept { return wants(foll::longterm); }
+
     /// Whether gup_must_unshare has to be asked at all.
     [[nodiscard]] bool asks_unshare(entry e) const noexcept {
         return P::anon_exclusive && !e.has(eb::writable) && wants(foll::pin) && !wants(foll::write);

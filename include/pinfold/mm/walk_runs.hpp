@@ -69,10 +69,9 @@ public:
     }
 
     static constexpr unsigned capacity = 128;
+    static constexpr unsigned most_at_once = 32;  ///< pages of one step, unless they are one run
 
 private:
-    static constexpr unsigned most_at_once = 8;
-
     pinned_run<P> runs_[capacity];
     unsigned used_ = 0;
     page* scratch_[table_entries];
