@@ -47,15 +47,15 @@ void unmap_run(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
     s.box.phys().small_thp[2] = mm::thp_mode::always;
     s.map(8, 4);
-    s.uses = 1;
-    p.thread([&] { (void)s.pin(0, foll::pin, 4), s.unpin(); });
+    s.uses = 0;
+    p.thread([&] { (void)s.pin(0, foll::pin, 4); });
     p.thread([&] {
         check::that(s.t.munmap(s.base, 4 * mm::page_size) == 0, "munmap succeeds");
         (void)s.t.store(s.at(4), 0x77);
     });
     p.at_end([&] {
         s.acted = s.first->generation != s.generation;
-        on.audit();
+        s.use(), on.audit();
     });
 }
 
