@@ -326,6 +326,7 @@ TEST_CASE("linux_6_12: a pin that passes the argument checks marks the mm, also 
     CHECK(w.get(a, 1) == 1);
     w.put(1);
     CHECK(w.pin_slow(a, 1, foll::touch) == 0);
+    CHECK(w.pin_slow(a, 0) == 0);  // nothing is asked for: nothing to remember
     CHECK_FALSE(w.t.has_pinned());
     CHECK(w.pin(a + 1_MiB, 1) == -err::efault);
     CHECK(w.t.has_pinned());

@@ -225,6 +225,7 @@ template <class P>
 template <class P>
 [[nodiscard]] long slow_locked(space<P>& mm, vaddr start, std::uint64_t nr, unsigned flags, gup_target<P> to,
                                int* locked) {
+    if (nr == 0) return 0;  // nothing asked: nothing taken, nothing noted
     if constexpr (P::fast_pins_are_noted)
         if ((flags & foll::pin) != 0) mm.has_pinned.store(1);                        // L2
     if (to.pages && (flags & foll::pin) == 0) flags |= foll::get;                    // L3
