@@ -28,17 +28,33 @@ void touch(scene<P>& s, std::uint64_t from, std::uint64_t to) {
 }
 
 /// Pages of their own: what is freed is handed out again.
+template <unsigned Pages>
 void unmap_block(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
-    s.map(3, 2);
-    p.thread([&] { (void)s.pin(0, foll::pin, 2), s.unpin(); });
+    s.map(Pages + 1, Pages);
+    p.thread([&] { (void)s.pin(0, foll::pin, Pages), s.unpin(); });
     p.thread([&] {
-        check::that(s.t.munmap(s.base, 2 * mm::page_size) == 0, "munmap succeeds");
-        (void)s.t.store(s.at(2), 0x77);
+        check::that(s.t.munmap(s.base, Pages * mm::page_size) == 0, "munmap succeeds");
+        (void)s.t.store(s.at(Pages), 0x77);
     });
     p.at_end([&] {
         s.acted = s.first->generation != s.generation;
         on.audit();
+    });
+}
+
+/// Pages of their own, of which the first stops being exclusive: clear the entry, fence, look for pins.
+template <unsigned Pages>
+void clear_exclusive(check::program& p, stage<P>& on) {
+    auto& s = on.set(p);
+    s.map(Pages, Pages);
+    s.uses = 0;
+    p.thread([&] { (void)s.pin(0, foll::pin, Pages); });
+    p.thread([&] { s.acted = mm::detail::unmap_for_migration(s.box.phys(), s.first); });
+    p.at_end([&] {
+        check::that(!s.acted || !s.holds(), "a page that is on its way is not pinned");
+        mm::detail::restore_entries(s.box.phys(), s.first, s.first, s.first);
+        s.use(), on.audit();
     });
 }
 
@@ -96,10 +112,19 @@ void split_block(check::program& p, stage<P>& on) {
 
 }  // namespace
 
-TEST_CASE("a block of pages that are unmapped and handed out again under the walk is refused or stays") {
-    holds<P>("munmap of a block", in_order, unmap_block);
-    runs<P>("munmap of a block", unmap_block);
-    fails<P>("munmap of a block, entries looked at once", in_order, unmap_block, missing::entry_look);
+TEST_CASE("a page or a block of pages that is unmapped and handed out again under the walk is refused or stays") {
+    holds<P>("munmap of a page", in_order, unmap_block<1>);
+    runs<P>("munmap of a page", unmap_block<1>);
+    fails<P>("munmap of a page, entry looked at once", in_order, unmap_block<1>, missing::entry_look);
+    holds<P>("munmap of a block", in_order, unmap_block<2>);
+    runs<P>("munmap of a block", unmap_block<2>);
+    fails<P>("munmap of a block, entries looked at once", in_order, unmap_block<2>, missing::entry_look);
+}
+TEST_CASE("a page alone or in a block stops being exclusive only if the walk did not pin it") {
+    holds<P>("clearing of exclusive of a page", with_old_values, clear_exclusive<1>);
+    fails<P>("clearing of exclusive of a page, fences", without_fences, clear_exclusive<1>, missing::nothing);
+    holds<P>("clearing of exclusive in a block", with_old_values, clear_exclusive<2>);
+    fails<P>("clearing of exclusive in a block, fences", without_fences, clear_exclusive<2>, missing::nothing);
 }
 TEST_CASE("a run of a folio that is unmapped and handed out again under the walk is refused or stays") {
     holds<P>("munmap of a run", in_order, unmap_run);
