@@ -45,7 +45,7 @@ template <class P>
 /// moves. Requires: the new range is free.
 template <class P>
 void map_again(space<P>& mm, vaddr a, const remapping& r) {
-    const vma& old = *mm.find(a);
+    const vma& old = mm.vma_at(a);
     vma described;
     described.start = *r.to;
     described.end = *r.to + r.new_length;
@@ -61,7 +61,7 @@ template <class P>
 [[nodiscard]] int move_mapping(space<P>& mm, vaddr a, const remapping& r) {
     mm.split_at(a);
     mm.split_at(a + r.old_length);
-    vma& old = *mm.find(a);
+    vma& old = mm.vma_at(a);
     vma described;
     described.start = *r.to;
     described.end = *r.to + r.new_length;

@@ -57,6 +57,8 @@ public:
         --it;
         return a < it->second.end ? &it->second : nullptr;
     }
+    /// Returns: the VMA that holds `a`. Requires: there is one.
+    [[nodiscard]] vma& vma_at(vaddr a) noexcept { return (--vmas_.upper_bound(a))->second; }
     /// Returns: the first VMA that ends above `a`, or null.
     [[nodiscard]] vma* find_next(vaddr a) noexcept {
         if (vma* v = find(a)) return v;
