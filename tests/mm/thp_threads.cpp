@@ -158,9 +158,10 @@ TEST_CASE("a processor that finds an entry's lock taken waits for it outside its
     while (!begun) mm::relax(spins);
     for (unsigned k = 0; k < 5000; ++k) mm::relax(spins);  // it has come to the lock, most likely
     bool is_over = false;                                  // a section that waited for the lock would not end
-    for (unsigned tries = 0; tries < 5000 && !is_over; ++tries, mm::relax(spins))
+    for (unsigned tries = 0; tries < 5000 && !is_over; ++tries, mm::relax(spins)) {
         mm::asymmetric_fence::heavy();
         is_over = mm::fast_section::passed(mm::fast_section::stamp());
+    }
     CHECK(is_over);
     mm::unlock_word(at.lock());
     cpu.join();
