@@ -43,11 +43,12 @@ void unmap_block(check::program& p, stage<P>& on) {
     });
 }
 
-/// Pages of their own, of which the first stops being exclusive: clear the entry, fence, look for pins.
-template <unsigned Pages>
+/// Pages of their own, of which the first stops being exclusive, or a folio of four: clear the entries, fence, look for pins.
+template <unsigned Pages, bool OfFolio = false>
 void clear_exclusive(check::program& p, stage<P>& on) {
     auto& s = on.set(p);
-    s.map(Pages, Pages);
+    if (OfFolio) s.box.phys().small_thp[2] = mm::thp_mode::always;
+    s.map(OfFolio ? 4 : Pages, OfFolio ? 4 : Pages);
     s.uses = 0;
     p.thread([&] { (void)s.pin(0, foll::pin, Pages); });
     p.thread([&] { s.acted = mm::detail::unmap_for_migration(s.box.phys(), s.first); });
@@ -120,11 +121,13 @@ TEST_CASE("a page or a block of pages that is unmapped and handed out again unde
     runs<P>("munmap of a block", unmap_block<2>);
     fails<P>("munmap of a block, entries looked at once", in_order, unmap_block<2>, missing::entry_look);
 }
-TEST_CASE("a page alone or in a block stops being exclusive only if the walk did not pin it") {
+TEST_CASE("a page alone or in a block or run stops being exclusive only if the walk did not pin it") {
     holds<P>("clearing of exclusive of a page", with_old_values, clear_exclusive<1>);
     fails<P>("clearing of exclusive of a page, fences", without_fences, clear_exclusive<1>, missing::nothing);
     holds<P>("clearing of exclusive in a block", with_old_values, clear_exclusive<2>);
     fails<P>("clearing of exclusive in a block, fences", without_fences, clear_exclusive<2>, missing::nothing);
+    runs<P>("clearing of exclusive of a run", clear_exclusive<1, true>);
+    fails<P>("clearing of exclusive of a run, fences", without_fences, clear_exclusive<1, true>, missing::nothing);
 }
 TEST_CASE("a run of a folio that is unmapped and handed out again under the walk is refused or stays") {
     holds<P>("munmap of a run", in_order, unmap_run);
