@@ -6,6 +6,19 @@ namespace scenario {
 
 namespace {
 
+/// A node of a device: mapping it is what it is for, and calls on it do not concern the MM.
+template <class P>
+bool is_device_node(call<P>& c) {
+    const std::string& kind = c.file(0).kind;
+    return kind == "devzero" || kind == "devmem" || kind == "pfn" || kind == "pfninsert" || kind == "pfnio";
+}
+/// What read and write of one byte answer on such a node; /dev/mem has the bytes of a machine, which nobody knows here.
+template <class P>
+answer byte_of_node(call<P>& c) {
+    if (c.file(0).kind == "devmem") throw malformed{"what /dev/mem reads and writes is not modelled"};
+    return c.file(0).kind == "devzero" ? done(1) : fails("EINVAL");
+}
+
 template <class P>
 mm::file& object(call<P>& c, std::size_t i) {
     open_file& f = c.file(i);
@@ -15,6 +28,7 @@ mm::file& object(call<P>& c, std::size_t i) {
 
 template <class P>
 answer ftruncate(call<P>& c) {
+    if (is_device_node(c)) return fails("EINVAL");
     return result_of(c.world.box.truncate(object(c, 0), c.number(1)));
 }
 
@@ -25,12 +39,16 @@ answer fallocate(call<P>& c) {
                                                                       {"collapse", mm::file_change::collapse},
                                                                       {"alloc", mm::file_change::alloc}};
     for (const auto& [name, mode] : modes)
-        if (c.word(1) == name) return result_of(c.world.box.fallocate(object(c, 0), mode, c.number(2), c.number(3)));
+        if (c.word(1) == name) {
+            if (is_device_node(c)) return fails("ENODEV");
+            return result_of(c.world.box.fallocate(object(c, 0), mode, c.number(2), c.number(3)));
+        }
     throw malformed{"'" + c.word(1) + "' is no way to change a file"};
 }
 
 template <class P>
 answer fsync(call<P>& c) {
+    if (is_device_node(c)) return fails("EINVAL");
     return result_of(c.world.box.fsync(object(c, 0)));
 }
 
@@ -45,6 +63,7 @@ answer msync(call<P>& c) {
 
 template <class P>
 answer fadvise(call<P>& c) {
+    if (is_device_node(c) && (c.word(1) == "dontneed" || c.word(1) == "random")) return done();
     if (c.word(1) == "dontneed") return result_of(c.world.box.fadvise(object(c, 0), mm::file_advice::dontneed));
     if (c.word(1) == "random") return result_of(c.world.box.fadvise(object(c, 0), mm::file_advice::random));
     throw malformed{"'" + c.word(1) + "' is no advice for files"};
@@ -72,6 +91,7 @@ answer mincore(call<P>& c) {
 
 template <class P>
 answer pread(call<P>& c) {
+    if (is_device_node(c)) return c.file(0).kind == "devzero" ? byte_of_node(c).with("val", std::int64_t{0}) : byte_of_node(c);
     const int byte = c.world.box.pread(object(c, 0), c.number(1));
     if (byte < mm::end_of_file) return result_of(byte);
     return byte == mm::end_of_file ? done() : done(1).with("val", std::int64_t{byte});
@@ -79,6 +99,7 @@ answer pread(call<P>& c) {
 
 template <class P>
 answer pwrite(call<P>& c) {
+    if (is_device_node(c)) return byte_of_node(c);
     const int error = c.world.box.pwrite(object(c, 0), c.number(1), static_cast<unsigned char>(c.number(2)));
     return error < 0 ? result_of(error) : done(1);
 }

@@ -72,6 +72,15 @@ class Answers(unittest.TestCase):
         self.assertEqual([(s["ret"], s["errno"]) for s in steps(run)][1:-1],
                          [(0, None), (0, None), (0, None), (2, None), (-1, "ENOMEM"), (-1, "EINVAL"), (0, None), (1, None)])
 
+    def test_calls_on_the_node_of_a_device(self):
+        # what has no such method refuses it; only read and write of /dev/zero do something
+        for kind, read, write in (("devzero", (1, None), (1, None)), ("pfn", (-1, "EINVAL"), (-1, "EINVAL"))):
+            run = play(f"file F {kind}\npread F 5\npwrite F 5 1\nftruncate F 0\nfallocate F punch 0 1P\nfsync F\nfadvise F random\n")
+            self.assertEqual([(s["ret"], s["errno"]) for s in steps(run)][1:-1],
+                             [read, write, (-1, "EINVAL"), (-1, "ENODEV"), (-1, "EINVAL"), (0, None)])
+        self.assertEqual(steps(play("file F devzero\npread F 5\n"))[1]["observed"], {"val": 0})
+        self.assertEqual(play("file F devmem\npread F 5\n").returncode, 2)
+
     def test_the_dead_execute_nothing(self):
         run = play("exit main\nmmap A 1P\n")
         self.assertEqual([s["errno"] for s in steps(run)], [None, "EDIED", None])
