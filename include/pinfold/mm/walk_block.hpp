@@ -55,7 +55,9 @@ public:
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take_plain(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const entry e = slot->read();
         if (!plain_.passes(e) || is_odd(phys().at(e.number()))) return {walk_step::one_by_one, 0};
-        return block(slot, t, left > width ? this_many(slot, left) : left, pages);
+        if (left <= few) return block<false>(slot, t, left, pages);
+        if (slot[few - 1].read().number() - e.number() != few - 1) return in_no_order(slot, t, left, pages);
+        return block<false>(slot, t, left < most_ ? left : most_, pages);
     }
 
     /// One page after the other: which of a block's n pages stay. last_is_same: whether the entry of the last is still what
@@ -84,19 +86,24 @@ public:
 
 private:
     static constexpr bool wide = P::walk::wide;
-    static constexpr unsigned width = 32, ahead = 48;
+    static constexpr unsigned few = 16, ahead = 48;
 
     [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
 
-    /// Returns: how many of `left` entries go together. Lines of pages in no order are asked for a little ahead; those of
-    /// pages in a row the processor foresees by itself, and they may be many.
-    [[nodiscard]] std::uint64_t this_many(const entry_slot* slot, std::uint64_t left) {
-        if (slot[width - 1].read().number() - slot->read().number() == width - 1) return left < most_ ? left : most_;
-        const std::uint64_t to = left < ahead + width ? left : ahead + width;
-        for (std::uint64_t i = asked_ < to ? asked_ : to; i < to; ++i)
-            if (const entry e = slot[i].read(); plain_.passes(e)) __builtin_prefetch(phys().at(e.number()), 1);
-        asked_ = to - width;  // as the next block sees it
-        return width;
+    /// Lines of pages in no order are asked for a little ahead; those of pages in a row the processor foresees by itself.
+    [[nodiscard, gnu::noinline]] walk_step in_no_order(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+        const auto least = [](std::uint64_t a, std::uint64_t b) { return a < b ? a : b; };
+        if (asked_ <= slot || asked_ > slot + left)  // a new table
+            for (std::uint64_t i = 0; i < least(left, ahead); ++i) ask_for(phys().map.finder(), slot[i]);
+        asked_ = slot + left;
+        if (left <= ahead) return block<false>(slot, t, least(left, most_), pages);
+        const std::uint64_t n = least(left - ahead, most_);
+        asked_ = slot + n + ahead;
+        return block<true>(slot, t, n, pages);
+    }
+    template <class Finder>
+    PINFOLD_DETAIL_HOT static void ask_for(const Finder& find, const entry_slot& slot) noexcept {
+        __builtin_prefetch(find.at(slot.read().number()), 1);  // of whatever entry: a prefetch that misses is no access
     }
 
     /// What became of a row of entries.
@@ -106,7 +113,9 @@ private:
         looks<P, wide> seen;                   ///< and they themselves
         bool same = true;                      ///< whether the last one's entry is still what it was
     };
-    /// Effects: holds the pages of the first of n entries, as far as these are plain, and grabs granted. n: 1 … width.
+    /// Effects: holds the pages of the first of n entries, as far as these are plain, and grabs granted. n: 1 or more.
+    /// Ask: asks for lines of entries further on; there are `ahead` of them behind the row.
+    template <bool Ask>
     [[gnu::noinline]] static void hold_row(const entry_slot* slot, std::uint64_t n, page** pages,
                                           const typename walk_rules<P>::test& rule, const physical<P>& phys, row& out) {
         const auto find = phys.map.finder();
@@ -121,6 +130,7 @@ private:
             if (!plain.passes(e)) [[unlikely]]
                 break;
             page* const p = find.at(e.number());
+            if constexpr (Ask) ask_for(find, at[ahead]);
             races::at(race_point::entry_read);
             races::at(race_point::head_resolved);
             if (!one::grab(p)) [[unlikely]]
@@ -139,11 +149,12 @@ private:
         out.same = same;
     }
 
-    /// n: 1 … width. A frame that is no plain page is found after the grab: what one adds to a tail is refused, and what
+    /// n: 1 or more. A frame that is no plain page is found after the grab: what one adds to a tail is refused, and what
     /// one adds to another head is given back as it was added.
+    template <bool Ask>
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, std::uint64_t n, page** pages) {
         row r;
-        hold_row(slot, n, pages, plain_, phys(), r);
+        hold_row<Ask>(slot, n, pages, plain_, phys(), r);
         if (r.held == 0) [[unlikely]]
             return {walk_step::one_by_one, 0};
         walk_step s{walk_step::go_on, r.held};
@@ -247,7 +258,7 @@ private:
 
     std::uint64_t acquired_ = 0;  ///< pins that stand and are not in the statistics yet
     unsigned node_ = 0;           ///< where they are
-    std::uint64_t asked_ = 0;     ///< how far ahead of the next block lines were asked for
+    const entry_slot* asked_ = nullptr;  ///< up to where lines were asked for
     const walk_rules<P>& rules_;
     const typename walk_rules<P>::test plain_;
     const std::uint64_t most_;

@@ -69,8 +69,7 @@ template <class P, bool Pin>
     while (now != 0 && looks.plain()) {
         frame<P>* const* const block = pages + done;
         const std::size_t next = least(n - done - now, width);
-        if (n - done >= 3 * width && block[width - 1] != block[0] + (width - 1))  // in no order: ask for lines ahead
-            for (std::size_t i = 2 * width; i < 3 * width; ++i) __builtin_prefetch(block[i], 1);
+        const bool ask = n - done >= 3 * width && block[width - 1] != block[0] + (width - 1);  // in no order: lines ahead
         if constexpr (Pin) phys.stats.released(block[0]->node(), now);  // before the pages can go (DEF-11)
         if constexpr (P::ledger::enabled)
             for (std::size_t i = 0; i < now; ++i) phys.note(block[i], one::kind, -1);
@@ -78,6 +77,7 @@ template <class P, bool Pin>
         std::size_t i = 0;
         for (; i < next; ++i) {
             one::drop(block[i]);
+            if (ask) __builtin_prefetch(block[2 * width + i], 1);
             looks.add(block[now + i]);
         }
         for (; i < now; ++i) one::drop(block[i]);
