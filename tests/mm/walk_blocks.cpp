@@ -441,6 +441,19 @@ BOTH_IN_BLOCKS("ranges: a folio whose ptes stand in two tables is one element") 
     w.audit();
 }
 
+BOTH_IN_BLOCKS("blocks: a single page counts as used when it is held") {
+    world<TestType> w;
+    const vaddr a = w.map(4096);
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    for (const unsigned flag : {foll::get, foll::pin}) {
+        w.page_at(a)->clear(mm::pg::referenced);
+        REQUIRE((flag == foll::pin ? w.pin(a, 1, foll::write) : w.get(a, 1, foll::write)) == 1);
+        CHECK(w.page_at(a)->is(mm::pg::referenced));
+        give_back(w, 1, flag);
+    }
+    w.audit();
+}
+
 BOTH_IN_BLOCKS("blocks and runs: a long-term pin of pages that must be able to move is left to the slow path") {
     mm::options o = small();
     o.movable = 64_MiB;
