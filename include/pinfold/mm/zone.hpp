@@ -160,8 +160,8 @@ public:
         std::lock_guard lock(lock_);
         while (frontier_ < last) seed(migrate_type::movable);
         if (!is_free_locked(first, last)) return false;
-        for (pfn n = first; n < last;) {
-            page* block = containing(n);
+        pfn n = first;
+        while (page* block = n < last ? containing(n) : nullptr) {
             const pfn at = map_->number(block);
             const unsigned order = block->order();
             const auto type = static_cast<migrate_type>(block->private_);
