@@ -61,7 +61,7 @@ template <class P, bool Pin>
 template <class P, bool Pin>
 [[nodiscard, gnu::noinline]] std::size_t release_plain(physical<P>& phys, frame<P>* const* pages, std::size_t n) {
     using one = single<P, Pin>;
-    constexpr std::size_t width = 32;
+    constexpr std::size_t width = 8, ahead = 64;
     const auto least = [](std::size_t a, std::size_t b) { return a < b ? a : b; };
     std::size_t done = 0, now = least(n, width);
     release_looks<P, Pin> looks;
@@ -69,7 +69,7 @@ template <class P, bool Pin>
     while (now != 0 && looks.plain()) {
         frame<P>* const* const block = pages + done;
         const std::size_t next = least(n - done - now, width);
-        const bool ask = n - done >= 3 * width && block[width - 1] != block[0] + (width - 1);  // in no order: lines ahead
+        const bool ask = n - done >= ahead + width && block[width - 1] != block[0] + (width - 1);  // in no order: lines ahead
         if constexpr (Pin) phys.stats.released(block[0]->node(), now);  // before the pages can go (DEF-11)
         if constexpr (P::ledger::enabled)
             for (std::size_t i = 0; i < now; ++i) phys.note(block[i], one::kind, -1);
@@ -77,7 +77,7 @@ template <class P, bool Pin>
         std::size_t i = 0;
         for (; i < next; ++i) {
             one::drop(block[i]);
-            if (ask) __builtin_prefetch(block[2 * width + i], 1);
+            if (ask) __builtin_prefetch(block[ahead + i], 1);
             looks.add(block[now + i]);
         }
         for (; i < now; ++i) one::drop(block[i]);
