@@ -78,29 +78,27 @@ template <class P, bool Pin>
                                                            frame<P>** pages) {
     const walk_rules<P> rules(mm.phys, flags);
     pte_blocks<P, Pin> blocks(rules);
-    plain_progress done{start};
+    vaddr at = start;
+    std::uint64_t held = 0, began = 0;
     do {
         entry upper;
-        entry_slot* const above = slot_above_ptes(mm.tables, mm.tables.root_slots(), done.at, upper);
-        if (!above) return done;
-        done.began = done.held;
-        const vaddr table_end = align_down(done.at, pmd_size) + pmd_size;
-        std::uint64_t left = ((table_end < end ? table_end : end) - done.at) >> page_shift;
-        entry_slot* slot = mm.tables.slots(upper.number()) + geometry<P::p4d_folded>::index(done.at, level::pte);
+        entry_slot* const above = slot_above_ptes(mm.tables, mm.tables.root_slots(), at, upper);
+        if (!above) return {at, held, began};
+        began = held;
+        const vaddr table_end = align_down(at, pmd_size) + pmd_size;
+        std::uint64_t left = ((table_end < end ? table_end : end) - at) >> page_shift;
+        entry_slot* slot = mm.tables.slots(upper.number()) + geometry<P::p4d_folded>::index(at, level::pte);
         do {
-            const walk_step s = blocks.take_plain(slot, {*above, upper}, left, pages + done.held);
+            const walk_step s = blocks.take_plain(slot, {*above, upper}, left, pages + held);
             slot += s.served;
             left -= s.served;
-            done.held += s.served;
-            done.at += s.served << page_shift;
-            if (s.next != walk_step::go_on) [[unlikely]] {
-                done.more = s.next != walk_step::stop;
-                return done;
-            }
+            held += s.served;
+            if (s.next != walk_step::go_on) [[unlikely]]
+                return {start + (held << page_shift), held, began, s.next != walk_step::stop};
         } while (left != 0);
-    } while (done.at != end);
-    done.more = false;
-    return done;
+        at = start + (held << page_shift);
+    } while (at != end);
+    return {at, held, began, false};
 }
 
 }  // namespace pinfold::mm::detail
