@@ -473,6 +473,34 @@ BOTH_IN_BLOCKS("blocks and runs: a long-term pin of pages that must be able to m
     w.audit();
 }
 
+TEST_CASE("blocks: where small pages and heads of large folios alternate, little is held in vain", "[walk-blocks]") {
+    world<blocks_6_12> w;
+    w.box.phys().small_thp[2] = mm::thp_mode::always;
+    const vaddr large = w.map(64 * 16384);
+    REQUIRE(w.t.fault_in(large, 256, true) == 256);
+    w.box.phys().small_thp[2] = mm::thp_mode::never;
+    const vaddr a = w.map(128 * 4096, {.at = vaddr{1} << 40});
+    REQUIRE(w.t.fault_in(a, 128, true) == 128);
+    for (std::uint64_t k = 0; k < 64; ++k) {
+        REQUIRE(w.page_at(large + k * 16384)->order() == 2);
+        REQUIRE(*w.t.mremap(large + k * 16384, {.old_length = 4096, .new_length = 4096, .to = a + (2 * k + 1) * 4096}) ==
+                a + (2 * k + 1) * 4096);
+    }
+    w.box.phys().lru_drain_all();
+    long grabs = 0;
+    std::function<void()> count = [&] {
+        ++grabs;
+        hooked::once(race_point::added, count);
+    };
+    hooked::once(race_point::added, count);
+    CHECK(fast_only(w, a, 128, foll::pin | foll::write) == 128);
+    hooked::once(race_point::added, nullptr);
+    CHECK(grabs < 128 * 8);
+    w.audit();
+    w.unpin(128);
+    w.audit();
+}
+
 TEMPLATE_TEST_CASE_SIG("rows: as far as words follow each other, whatever the form, the length and the place", "[walk-blocks]",
                        ((bool Wide), Wide), false, true) {
     alignas(64) mm::entry_slot slots[81];

@@ -55,9 +55,9 @@ public:
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step take_plain(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const entry e = slot->read();
         if (!plain_.passes(e) || is_odd(phys().at(e.number()))) return {walk_step::one_by_one, 0};
-        if (left <= few) return block<false>(slot, t, left, pages);
-        if (slot[few - 1].read().number() - e.number() != few - 1) return in_no_order(slot, t, left, pages);
-        return block<false>(slot, t, left < most_ ? left : most_, pages);
+        const std::uint64_t n = left < most_ ? left : most_;
+        if (n > few && slot[few - 1].read().number() - e.number() != few - 1) return in_no_order(slot, t, left, pages);
+        return block<false>(slot, t, n, pages);
     }
 
     /// One page after the other: which of a block's n pages stay. last_is_same: whether the entry of the last is still what
@@ -86,7 +86,7 @@ public:
 
 private:
     static constexpr bool wide = P::walk::wide;
-    static constexpr unsigned few = 16, ahead = 48;
+    static constexpr unsigned careful = 8, few = 16, ahead = 48;
 
     [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
 
@@ -162,6 +162,8 @@ private:
         if (!r.same || !steps::table_is_still(t.above, t.seen) || of.odd() ||
             (P::fast_asks_folio && (r.seen.all_owners() & 1) == 0) || rules_.asks_each() || rules_.asks_unshare({r.bits})) [[unlikely]]
             s = settle(slot, t, r.held, r.same, pages);
+        if (s.served != r.held) [[unlikely]]
+            most_ = careful;  // where pages of many kinds alternate, what is held in vain stays little
         races::at(race_point::entry_checked);
         record(pages, s.served, of);
         races::at(race_point::between_entries);
@@ -261,7 +263,7 @@ private:
     const entry_slot* asked_ = nullptr;  ///< up to where lines were asked for
     const walk_rules<P>& rules_;
     const typename walk_rules<P>::test plain_;
-    const std::uint64_t most_;
+    std::uint64_t most_;
 };
 
 }  // namespace pinfold::mm::detail
