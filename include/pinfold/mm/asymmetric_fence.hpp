@@ -18,6 +18,7 @@ namespace pinfold::mm {
 /// Of a light fence in one thread and a heavy one in another, one comes before the other: what precedes the first is
 /// seen by what follows the second, as with two full fences. Two light ones order nothing.
 /// Linux: the heavy one is membarrier(2), private expedited. Where that is refused, and elsewhere, both are full.
+/// Requires: the objects with static storage are made before a second thread takes one.
 class asymmetric_fence {
 public:
     static void light() noexcept {

@@ -83,7 +83,7 @@ template <class P, bool Pin>
     do {
         entry upper;
         entry_slot* const above = slot_above_ptes(mm.tables, mm.tables.root_slots(), at, upper);
-        if (!above) return {at, held, began};
+        if (!above) return {at, held, held};
         began = held;
         const vaddr table_end = align_down(at, pmd_size) + pmd_size;
         std::uint64_t left = ((table_end < end ? table_end : end) - at) >> page_shift;
