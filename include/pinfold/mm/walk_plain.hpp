@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What most calls meet, and nothing else: tables straight down to ptes of plain pages. Everything it keeps fits in
-// registers; the rest is left to the general walk. Source: spec 05 §4.
+// What most calls meet, and nothing else: tables straight down to ptes of plain pages. Apart from the general walk, to
+// which everything else is left, because what it keeps is little. Source: spec 05 §4.
 #pragma once
 
 #include <cstdint>
