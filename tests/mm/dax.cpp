@@ -101,6 +101,24 @@ ALL_DEVICE_RULES("a big hole is the huge zero page, and a write fills it with on
     w.audit();
 }
 
+ALL_DEVICE_RULES("a big hole that was read is written page by page where no aligned block is left", "[dax]") {
+    device_world<TestType> w;
+    (void)w.dax_file(1600);  // of 2048
+    mm::file& f = w.dax_file(512, mm::fill::sparse);
+    const vaddr a = w.map_file(f), b = w.map_file(f);
+    for (const vaddr x : {a, b}) {
+        CHECK(w.t.load(x).value == 0);
+        CHECK(w.t.inspect(x).page.kind == mm::page_kind::huge_zero);
+    }
+    CHECK(w.pin(a + 7 * 4096, 1, foll::write) == 1);
+    w.unpin(1);
+    CHECK(w.t.store(b + 9 * 4096, 5) == fault_result::ok);
+    CHECK(w.t.load(a + 9 * 4096).value == 5);
+    CHECK(w.t.inspect(a + 9 * 4096).at == mm::level::pte);
+    CHECK(w.t.load(b).value == 0);
+    w.audit();
+}
+
 ALL_DEVICE_RULES("a private mapping copies what it writes, and only that is memory", "[dax]") {
     device_world<TestType> w;
     mm::file& f = w.dax_file(8);

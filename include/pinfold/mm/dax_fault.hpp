@@ -36,8 +36,10 @@ public:
             if (!wants_write_ || e.has(eb::writable)) return fault_result::ok;
             if (!v_.has(vm::shared)) drop_huge(at);  // the copy is made by ptes
         }
-        if (e.is_none() || (e.is_leaf() && v_.has(vm::shared)))
+        if (e.is_none() || (e.is_leaf() && v_.has(vm::shared))) {
             if (const auto r = huge_fault(at)) return r;
+            drop_huge(at);  // base pages must do, and a huge one that was read is in their way
+        }
         at = mm_.tables.reach(a_, level::pte);
         if (!at.slot) return fault_result::oom;
         if (!at.reached(level::pte)) return fault_result::ok;

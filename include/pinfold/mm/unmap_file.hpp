@@ -36,7 +36,8 @@ void unmap_file_pages(file& f, std::uint64_t first, std::uint64_t n, bool even_c
             const vaddr next = align_down(a, geo::span(at.at)) + geo::span(at.at);
             if (at.slot->read().is_leaf()) {
                 word_guard lock(at.lock());
-                if (at.slot->read().is_leaf()) zap_pmd(mm, at, gather);
+                if (!at.slot->read().is_leaf()) continue;  // cut into ptes meanwhile: they are looked at
+                zap_pmd(mm, at, gather);
             }
             a = next;
         }
