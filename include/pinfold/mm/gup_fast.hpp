@@ -297,9 +297,11 @@ template <class P>
         if (!trace && !runs) {
             const bool pin = (flags & foll::pin) != 0;
             if (end - start == page_size)
-                done = pin ? hold_plain_page<P, true>(mm, start, flags, pages) : hold_plain_page<P, false>(mm, start, flags, pages);
+                done = pin ? hold_plain_page<P, true>(mm, start, flags, pages)
+                           : hold_plain_page<P, false>(mm, start, flags, pages);
             else
-                done = pin ? hold_plain_rows<P, true>(mm, start, end, flags, pages) : hold_plain_rows<P, false>(mm, start, end, flags, pages);
+                done = pin ? hold_plain_rows<P, true>(mm, start, end, flags, pages)
+                           : hold_plain_rows<P, false>(mm, start, end, flags, pages);
         }
     std::uint64_t nr = done.held;
     if (done.more)
@@ -314,8 +316,9 @@ template <class P>
 /// where it stopped or `runs` is full. Requires: start and end page aligned, in user space, start < end.
 /// A pin that overlapped a fork is given back (spec 05 §6).
 template <class P>
-[[nodiscard, gnu::noinline]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags, frame<P>** pages,
-                                      gup_trace* trace, detail::run_list<P>* runs = nullptr) {
+[[nodiscard, gnu::noinline]] std::uint64_t fast_part(space<P>& mm, vaddr start, vaddr end, unsigned flags,
+                                                    frame<P>** pages, gup_trace* trace,
+                                                    detail::run_list<P>* runs = nullptr) {
     if ((!pages && !runs) || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
     std::int64_t seq = 0;
     const bool watch_fork = P::fast_pins_are_noted && (flags & foll::pin) != 0;
