@@ -501,6 +501,11 @@ TEST_CASE("blocks: where small pages and heads of large folios alternate, little
     w.audit();
 }
 
+BOTH_IN_BLOCKS("blocks: flags and owner of a frame are read as one pair of words, so they stand together") {
+    frame<TestType> f{};
+    CHECK(reinterpret_cast<const char*>(&f.mapping) - reinterpret_cast<const char*>(&f.flags) == 8);
+}
+
 TEMPLATE_TEST_CASE_SIG("rows: as far as words follow each other, whatever the form, the length and the place", "[walk-blocks]",
                        ((bool Wide), Wide), false, true) {
     alignas(64) mm::entry_slot slots[81];
