@@ -93,6 +93,70 @@ BOTH_PROFILES("a page somebody only got is unmapped all the same, and the next a
     w.audit();
 }
 
+BOTH_PROFILES("the last user of a swapped page goes while somebody has its lock: it leaves the swap cache when that ends", "[swap]") {
+    family<TestType> w;
+    const vaddr a = w.written(1, 5);
+    REQUIRE(w.get(a, 1) == 1);
+    REQUIRE(w.page_out(a) == 0);
+    const bool mapped = GENERATE(false, true);
+    if (mapped) REQUIRE(w.byte(w.t, a) == 5);
+    REQUIRE(mm::state_of(w.box.phys(), w.pages[0]).flags.find('C') != std::string::npos);
+    mm::lock_page(w.pages[0]);
+    REQUIRE(w.t.munmap(a, one) == 0);
+    CHECK(w.box.phys().swap.used() == 1);
+    mm::unlock_page(w.pages[0]);
+    CHECK(w.box.phys().swap.used() == 0);
+    w.put(1);
+    w.audit();
+    CHECK(w.pages[0]->count.raw() == 0);
+}
+
+BOTH_PROFILES("reclaim of a page that nobody maps any more and somebody holds leaves nothing in swap", "[swap]") {
+    family<TestType> w;
+    const vaddr a = w.written(1, 5);
+    REQUIRE(w.get(a, 1) == 1);
+    auto& phys = w.box.phys();
+    phys.lru_drain_all();
+    REQUIRE(mm::isolate(phys, w.pages[0]));
+    REQUIRE(w.t.munmap(a, one) == 0);
+    CHECK_FALSE(mm::reclaim_folio(phys, w.pages[0]));
+    CHECK(phys.swap.used() == 0);
+    w.put(1);
+    w.audit();
+}
+
+BOTH_PROFILES("a page in the swap cache whose last entry goes while it moves is left at neither place", "[swap]") {
+    family<TestType> w;
+    const vaddr a = w.written(1, 5);
+    const bool moves = GENERATE(true, false);
+    REQUIRE(w.get(a, 1) == 1);
+    REQUIRE(w.page_out(a) == 0);
+    REQUIRE(w.byte(w.t, a) == 5);
+    REQUIRE(w.flags(a).find('C') != std::string::npos);
+    auto* const page = w.pages[0];
+    if (moves) w.put(1);
+    auto& phys = w.box.phys();
+    phys.lru_drain_all();
+    REQUIRE(mm::isolate(phys, page));
+    hooked::once(mm::race_point::unmapped, [&] { REQUIRE(w.t.munmap(a, one) == 0); });
+    CHECK(mm::migrate_folio(phys, page, {}) == (moves ? 0 : -err::eagain));
+    CHECK(phys.swap.used() == 0);
+    if (!moves) w.put(1);
+    w.audit();
+}
+
+BOTH_PROFILES("a slot that is read ahead while its only entry is served leaves no page in the swap cache", "[swap]") {
+    family<TestType> w;
+    const vaddr a = w.written(1, 5);
+    const auto free = w.box.free_pages();
+    REQUIRE(w.page_out(a) == 0);
+    hooked::once(mm::race_point::slots_alone, [&] { REQUIRE(w.t.madvise(a, one, mm::advice::willneed) == 0); });
+    CHECK(w.byte(w.t, a) == 5);
+    CHECK(w.box.phys().swap.used() == 0);
+    w.audit();
+    CHECK(w.box.free_pages() == free);
+}
+
 BOTH_PROFILES("a slot that two processes use is read once, into the swap cache, and shared read-only", "[swap]") {
     family<TestType> w;
     const vaddr a = w.written(1, 5);

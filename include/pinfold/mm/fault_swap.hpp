@@ -4,6 +4,7 @@
 
 #include "cow.hpp"
 #include "mthp.hpp"
+#include "race_point.hpp"
 #include "swap_cache.hpp"
 
 namespace pinfold::mm {
@@ -75,6 +76,7 @@ private:
             phys_.drop(fresh, holder::hand_out);
             return fault_result::ok;
         }
+        P::races::at(race_point::slots_alone);
         phys_.pass(fresh, holder::hand_out, holder::entry);
         if (n > 1) phys_.hold(fresh, holder::entry, n - 1);
         for (std::uint64_t k = 0; k < n; ++k) {
@@ -83,7 +85,7 @@ private:
             if constexpr (P::anon_exclusive) p->set(pg::exclusive);
             map_pte(p, fresh);
             (at_.slot - before)[k].set(shown(p, true));
-            (void)phys_.swap.drop(slot_ - before + k);
+            free_swap_entry(phys_, slot_ - before + k);  // somebody may have read it into the swap cache meanwhile
         }
         phys_.lru_add(fresh);
         mm_.swap_entries.adjust(-static_cast<std::int64_t>(n));
@@ -119,8 +121,7 @@ private:
         word_guard lock(at_.lock());
         if (at_.slot->read() != e_) {
             lock.release();
-            unlock_page(head);
-            free_swap_if_unmapped(phys_, head);
+            unlock_page(head);  // out of the swap cache, if the entry was the last
             phys_.drop(head, holder::temporary);
             return {};
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // The lock of a folio: outside the rmap and page-table locks, so it is taken before them or only tried.
+// Who only tries and does not get it leaves its work undone: for the swap cache, whoever unlocks looks again.
 // Source: spec 07 §18.
 #pragma once
 
@@ -19,8 +20,14 @@ void lock_page(frame<P>* head) noexcept {
     }
 }
 template <class P>
+void unlock_cached_for_swap(frame<P>* head) noexcept;  // swap_cache.hpp
+
+/// Effects: the lock is free. A folio whose last user went while it was held leaves the swap cache.
+/// Requires: a reference of `head`.
+template <class P>
 void unlock_page(frame<P>* head) noexcept {
-    head->clear(pg::locked);
+    if (head->is(pg::swapcache)) unlock_cached_for_swap(head);
+    else head->clear(pg::locked);
 }
 
 /// Holds the lock of a folio for a scope. Requires: a reference for as long.
@@ -37,3 +44,5 @@ private:
 };
 
 }  // namespace pinfold::mm
+
+#include "swap_cache.hpp"

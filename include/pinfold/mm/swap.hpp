@@ -105,6 +105,14 @@ public:
         return true;
     }
 
+    /// Returns: whether the n slots from s are cached in frames from `from`, and no entry uses any of them.
+    [[nodiscard]] bool is_only_cached(swap_slot s, std::uint64_t n, pfn from) noexcept {
+        std::lock_guard guard(lock_);
+        for (std::uint64_t k = 0; k < n; ++k)
+            if (slots_[s + k].users != 0 || slots_[s + k].cached != (from + k).n + 1) return false;
+        return true;
+    }
+
     // ---- the medium ----------------------------------------------------------------------------------------
     void write(swap_slot s, const unsigned char* from) noexcept { copy(at(s), from); }
     void read(swap_slot s, unsigned char* to) const noexcept { copy(to, at(s)); }

@@ -79,12 +79,29 @@ bool free_swap(physical<P>& phys, frame<P>* head) {
     return true;
 }
 
-/// Effects: free_swap for a folio nothing maps any more, unless somebody is at work on it. Requires: a reference.
+/// Effects: free_swap for a folio nothing maps any more; if somebody is at work on it, when that ends.
+/// Requires: a reference.
 template <class P>
 void free_swap_if_unmapped(physical<P>& phys, frame<P>* head) {
-    if (!head->is(pg::swapcache) || folio_mapcount(head) != 0 || !try_lock_page(head)) return;
+    if (!head->is(pg::swapcache)) return;
+    word64::full_fence();  // with the one in unlock_cached_for_swap: we find it unlocked, or they what we took away
+    if (folio_mapcount(head) != 0 || !try_lock_page(head)) return;
     if (folio_mapcount(head) == 0) free_swap(phys, head);
     unlock_page(head);
+}
+
+/// unlock_page of a folio in the swap cache. The slots are remembered: once the lock is free, private_ is somebody else's.
+template <class P>
+void unlock_cached_for_swap(frame<P>* head) noexcept {
+    physical<P>& phys = physical<P>::of(*head);
+    const swap_slot first = head->private_;
+    const std::uint64_t n = head->pages();
+    for (;;) {
+        head->clear(pg::locked);
+        word64::full_fence();
+        if (folio_mapcount(head) != 0 || !phys.swap.is_only_cached(first, n, phys.number(head)) || !try_lock_page(head)) return;
+        if (folio_mapcount(head) == 0) free_swap(phys, head);
+    }
 }
 
 /// Effects: a swap entry is gone. With the last one the slot is free, and a page that was only cached for it goes.

@@ -31,7 +31,6 @@ template <class P>
     frame<P>* const fresh = phys.alloc({.node = v.node});
     if (!fresh) return false;
     const bool entered = enter_swap_cache(phys, s, fresh);
-    if (entered) free_swap_if_unmapped(phys, fresh);  // the entry may have gone meanwhile
     phys.drop(fresh, entered ? holder::temporary : holder::hand_out);
     return true;
 }
