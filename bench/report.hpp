@@ -4,6 +4,7 @@
 //   a row of the goals  {"row":"1","what":"...","must":1.02,"stretch":1.005,"better":"lower","unit":"x floor",
 //                        "median":1.001,"p10":1.000,"p90":1.003,"n":200}
 //   a row without one   the same with "why":"..." in place of the figures
+//   a bound of it       {"bound":"what it consists of","median":1.001,"p10":1.000,"p90":1.003,"n":200}
 //   axes of a plot      {"plot":"cost","title":"...","x":"pages per call","y":"ns per page"}
 //   a point of it       {"plot":"cost","series":"order-0, pin","at":512,"y":5.1,"lo":5.0,"hi":5.2}
 // A goal of null is reported and not judged; "at" is a number, or a word where the plot has bars.
@@ -82,6 +83,13 @@ inline void row(const std::string& id, const std::string& what, const goal& g, c
         return left_out(id, what, g, "only " + std::to_string(values.size()) + " undisturbed samples of the " +
                                          std::to_string(enough) + " it takes: the machine is busy, or its processors share a core");
     detail::line(detail::head_of_row(id, what, g) + detail::figures("median", "p10", "p90", values) +
+                 ",\"n\":" + std::to_string(values.size()) + "}");
+}
+
+/// Effects: prints what bounds the row that was printed before: the same ratio, of something that does less.
+inline void bound(const std::string& what, const std::vector<double>& values) {
+    if (values.empty()) return;
+    detail::line("{\"bound\":" + detail::quoted(what) + detail::figures("median", "p10", "p90", values) +
                  ",\"n\":" + std::to_string(values.size()) + "}");
 }
 
