@@ -68,6 +68,9 @@ void hot_pairs(const effort& how) {
 
     const candidate& floor = all[0];
     const candidate& ours = all[1];
+    std::vector<double> lock = cycles(floor);
+    for (double& c : lock) c /= 2;
+    row("1", "one locked addition, of which every floor is made", {no_goal, no_goal, "cycles"}, lock);
     row("1", "pin + unpin, one hot page", {1.02, 1.005}, ratio(ours, floor));
     row("1", "the same, as page_pin (RAII)", {1.02, 1.005}, ratio(all[6], floor));
     row("1", "the same, exact pins in a split word", {1.02, 1.005}, ratio(all[3], floor));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Paired measuring on one thread: all candidates run in turn in every round, and what is reported is the median over
-// the rounds of a ratio within a round. A round that was disturbed is thrown away.
+// the rounds of a ratio within a round. A slice that was disturbed is taken again, a round that stays so thrown away.
 #pragma once
 
 #include <sys/resource.h>
@@ -91,27 +91,34 @@ struct effort {
     return false;
 }
 
-[[nodiscard]] inline double slice(const candidate& c) {
+struct timed {
+    double ns;
+    bool disturbed;  ///< the kernel took the processor away meanwhile
+};
+[[nodiscard]] inline timed slice(const candidate& c) {
     if (c.before) c.before(c.operations);
+    const long undisturbed = switches();
     const double start = now_ns();
     c.run(c.operations);
     const double took = now_ns() - start;
+    const bool disturbed = switches() != undisturbed;
     if (c.after) c.after(c.operations);
-    return took;
+    return {took, disturbed};
 }
 
 /// Effects: chooses how many operations make a slice. The first runs are slow for other reasons, and a short slice
 /// would be a look at the clock: the fastest of a few decides.
 inline void choose_operations(candidate& c, const effort& how) {
     for (c.operations = c.step;; c.operations *= 2) {
-        double fastest = slice(c);
-        for (int again = 0; again < 4; ++again) fastest = std::min(fastest, slice(c));
+        double fastest = slice(c).ns;
+        for (int again = 0; again < 4; ++again) fastest = std::min(fastest, slice(c).ns);
         if (fastest >= how.slice_ns / 1.5) return;
     }
 }
 
-/// Effects: runs rounds of all candidates and keeps the undisturbed ones: no involuntary context switch, and the
-/// clock of the core moved by less than 4 %. Ends after how.seconds with what there is.
+/// Effects: runs rounds of all candidates and keeps the undisturbed ones: no involuntary context switch in what is timed
+/// (a slice that had one is taken again, not too often), and the clock of the core moved by less than 4 %. Ends after
+/// how.seconds with what there is.
 inline void measure(std::vector<candidate>& all, const effort& how) {
     for (candidate& c : all)
         if (c.operations == 0) choose_operations(c, how);
@@ -120,16 +127,20 @@ inline void measure(std::vector<candidate>& all, const effort& how) {
     std::minstd_rand random(1);
     const double end = now_ns() + how.seconds * 1e9;
     for (int kept = 0; kept < how.rounds && now_ns() < end;) {
-        const long undisturbed = switches();
         const double before = cycle_ns();
         std::vector<double> took(all.size(), 0.0);
+        bool good = true;
         for (int turn = 0; turn < how.slices; ++turn) {
             std::shuffle(order.begin(), order.end(), random);  // a slice feels what ran before it
-            for (const std::size_t i : order)
-                took[i] += slice(all[i]) / static_cast<double>(all[i].operations) / how.slices;
+            for (const std::size_t i : order) {
+                timed t = slice(all[i]);
+                for (int again = 0; t.disturbed && again < 4; ++again) t = slice(all[i]);
+                good = good && !t.disturbed;
+                took[i] += t.ns / static_cast<double>(all[i].operations) / how.slices;
+            }
         }
         const double after = cycle_ns();
-        if (switches() != undisturbed || after > before * 1.04 || before > after * 1.04) continue;
+        if (!good || after > before * 1.04 || before > after * 1.04) continue;
         ++kept;
         for (std::size_t i = 0; i < all.size(); ++i) {
             all[i].ns.push_back(took[i]);

@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: BSL-1.0
-"""Plots as SVG, without any package: lines over a logarithmic axis, or bars where points are at words.
+"""Plots as SVG, without any package: lines over a logarithmic axis, bars where points are at words, or small panels on
+the same axes.
 
-What is needed to read a picture stands in it: title, axes with units, legend, and the spread from p10 to p90.
+What is needed to read a picture stands in it: title, axes with units, legend, spread, machine. It follows the reader's
+choice of a light or a dark background.
 """
 import math
 from html import escape
 
-COLOURS = ("#1f5fa8", "#c8502a", "#2c8a4b", "#7a4fa3", "#b58900", "#0f8b8d", "#a03060", "#555555", "#6b8e23", "#d07aa8",
-           "#3f3fbf", "#8b5a2b")
+COLOURS = ("#2f77c4", "#d2602f", "#2f9a55", "#8e62b8", "#b8860b", "#12979a", "#b8436f", "#808080", "#7a9a2e", "#d07aa8",
+           "#6a6ad8", "#a0703f")
 DASHES = ("none", "8 4", "2 4", "10 3 2 3")
+PANEL_LOOKS = (("#2f77c4", "none", 2.6), ("#2f77c4", "5 3", 1.8), ("#d2602f", "none", 2), ("#808080", "2 3", 1.8))
 WIDTH, MARGIN, LINE = 960, 64, 20
-FONT = 'font-family="DejaVu Sans, Verdana, Arial, sans-serif"'
+STYLE = """<style>
+text{font-family:"DejaVu Sans",Verdana,Arial,sans-serif}
+.paper{fill:#fff}.ink{fill:#1b1f24}.soft{fill:#59636e}.grid{stroke:#dfe3e8}.axis{stroke:#1b1f24}
+@media (prefers-color-scheme:dark){.paper{fill:#0d1117}.ink{fill:#e6edf3}.soft{fill:#9aa4af}.grid{stroke:#2a313a}.axis{stroke:#c3ccd6}}
+</style>"""
 
 
-def text(x, y, what, size=13, anchor="start", extra=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" {FONT} {extra}>{escape(what)}</text>'
+def text(x, y, what, size=13, anchor="start", extra="", kind="ink"):
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" {extra}>{escape(what)}</text>'
 
 
-def line(x1, y1, x2, y2, colour="#000", width=1.0, extra=""):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}" {extra}/>'
+def line(x1, y1, x2, y2, colour="", width=1.0, extra="", kind="axis"):
+    stroke = f'stroke="{colour}"' if colour else f'class="{kind}"'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" {stroke} stroke-width="{width}" {extra}/>'
 
 
 def short(value):
@@ -32,9 +40,9 @@ def short(value):
 def picture(title, height, body, note):
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+        STYLE, f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
         text(WIDTH / 2, 28, title, 17, "middle", 'font-weight="bold"'), *body,
-        text(WIDTH / 2, height - 10, note, 11, "middle", 'fill="#555"'), "</svg>", ""])
+        text(WIDTH / 2, height - 10, note, 11, "middle", kind="soft"), "</svg>", ""])
 
 
 def steps(low, high):
@@ -72,7 +80,7 @@ def lines(axes, points, note):
 
     out = []
     for y in ys:
-        out += [line(left, up(y), right, up(y), "#ddd"), text(left - 8, up(y) + 4, short(y), 12, "end")]
+        out += [line(left, up(y), right, up(y), kind="grid"), text(left - 8, up(y) + 4, short(y), 12, "end")]
     edge = -99.0
     for x in xs:
         out.append(line(across(x), bottom, across(x), bottom + 5))
@@ -115,7 +123,7 @@ def bars(axes, points, note):
                 return left + value / largest * (right - left)
             colour = COLOURS[groups.index(p["at"]) % len(COLOURS)]
             out += [f'<rect x="{left}" y="{y}" width="{across(p["y"]) - left:.1f}" height="{thick - 2}" fill="{colour}"/>',
-                    line(across(p["lo"]), y + thick / 2 - 1, across(p["hi"]), y + thick / 2 - 1, "#000", 1.5),
+                    line(across(p["lo"]), y + thick / 2 - 1, across(p["hi"]), y + thick / 2 - 1, width=1.5),
                     text(max(across(p["y"]), across(p["hi"])) + 6, y + thick - 4, short(p["y"]), 11)]
             y += thick
         y += 8
@@ -123,8 +131,73 @@ def bars(axes, points, note):
     return picture(axes["title"], y + 56, out, note)
 
 
-def draw(axes, points):
+def panel(of, names, xs, ys, place):
+    """One small picture: its points by line name, at (left, top) and as large as `place` says."""
+    left, top, width, height = place
+    first, last = math.log2(xs[0]), math.log2(xs[-1])
+    low, high = math.log(ys[0]), math.log(ys[-1])
+
+    def across(x):
+        return left + (math.log2(x) - first) / (last - first) * width
+
+    def up(y):
+        return top + height - (math.log(y) - low) / (high - low) * height
+
+    out = []
+    for y in ys:
+        out += [line(left, up(y), left + width, up(y), kind="grid"), text(left - 7, up(y) + 4, short(y), 11, "end", kind="soft")]
+    for e in range(math.ceil(first), math.floor(last) + 1, 5):
+        x = across(2 ** e)
+        out += [line(x, top, x, top + height, kind="grid"), text(x, top + height + 16, short(2 ** e), 11, "middle", kind="soft")]
+    out += [line(left, top + height, left + width, top + height), line(left, top, left, top + height)]
+    for name, (colour, dash, thick) in reversed(list(zip(names, PANEL_LOOKS))):  # the first one on top
+        mine = sorted(of.get(name, ()), key=lambda p: p["at"])
+        if not mine:
+            continue
+        there = [f"{across(p['at']):.1f},{up(p['hi']):.1f}" for p in mine] + [f"{across(p['at']):.1f},{up(p['lo']):.1f}" for p in reversed(mine)]
+        path = " ".join(f"{across(p['at']):.1f},{up(p['y']):.1f}" for p in mine)
+        out += [f'<polygon points="{" ".join(there)}" fill="{colour}" fill-opacity="0.18"/>',
+                f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{thick}" stroke-dasharray="{dash}"/>']
+    return out
+
+
+def panels(axes, points, note):
+    """Series are named "panel: line"."""
+    kinds, names = {}, []
+    for p in points:
+        kind, _, name = p["series"].partition(": ")
+        kinds.setdefault(kind, {}).setdefault(name, []).append(p)
+        names += [name] if name not in names else []
+    xs = sorted({p["at"] for p in points})
+    found = [m * 10.0 ** e for e in range(-4, 5) for m in (1, 3)]
+    ys = [v for v in found if v * 3.4 > min(p["lo"] for p in points) and v < max(p["hi"] for p in points) * 3.4]
+    columns, cell, tall, width, height = 3, 306, 282, 244, 196
+    out = []
+    for i, (kind, of) in enumerate(kinds.items()):
+        left, top = 54 + i % columns * cell, 96 + i // columns * tall
+        out += [text(left, top - 26, kind, 14, extra='font-weight="bold"'), *panel(of, names, xs, ys, (left, top, width, height))]
+        at = max((p["at"] for p in of[names[0]] if p["at"] <= 512), default=0)
+        said = " ".join(f'<tspan fill="{look[0]}" font-weight="bold" dx="4">{short_time(p["y"])}</tspan>'
+                        for name, look in zip(names, PANEL_LOOKS) for p in of.get(name, ()) if p["at"] == at)
+        out.append(text(left, top - 9, f"{short(at)} in a call:@ {axes['y']}", 11, kind="soft").replace("@", said))
+    left, top = 54 + len(kinds) % columns * cell, 96 + len(kinds) // columns * tall
+    for i, (name, (colour, dash, thick)) in enumerate(zip(names, PANEL_LOOKS)):
+        y = top + 10 + i * 24
+        out += [line(left, y, left + 40, y, colour, thick, f'stroke-dasharray="{dash}"'), text(left + 50, y + 4, name, 13)]
+    for i, said in enumerate((f"Down: {axes['y']}. Across: {axes['x']}.", "Both logarithmic; lower is better.",
+                              "Lines are medians, bands p10 to p90", "of the undisturbed rounds.")):
+        out.append(text(left, top + 24 * len(names) + 22 + i * 18, said, 11, kind="soft"))
+    return picture(axes["title"], 96 + -(-(len(kinds) + 1) // columns) * tall - 20, out, note)
+
+
+def short_time(ns):
+    return f"{ns:.1f}" if ns >= 10 else f"{ns:.2g}"
+
+
+def draw(axes, points, machine):
     """The picture of one plot: {"title", "x", "y"} and its points {"series", "at", "y", "lo", "hi"}."""
+    if axes.get("panels"):
+        return panels(axes, points, machine)
     as_bars = any(isinstance(p["at"], str) for p in points)
-    note = "median; the thin line is the range from p10 to p90 of the undisturbed samples"
+    note = f"median; the thin line is the range from p10 to p90 of the undisturbed samples. {machine}"
     return (bars if as_bars else lines)(axes, points, note)

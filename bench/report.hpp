@@ -104,6 +104,12 @@ inline void plot(const std::string& name, const std::string& title, const std::s
                  ",\"x\":" + detail::quoted(x) + ",\"y\":" + detail::quoted(y) + "}");
 }
 
+/// Effects: the same, as many small pictures side by side on the same axes: series are named "picture: line".
+inline void panels(const std::string& name, const std::string& title, const std::string& x, const std::string& y) {
+    detail::line("{\"plot\":" + detail::quoted(name) + ",\"title\":" + detail::quoted(title) +
+                 ",\"x\":" + detail::quoted(x) + ",\"y\":" + detail::quoted(y) + ",\"panels\":true}");
+}
+
 /// Effects: a point of a series: the median of `values` at x, from p10 to p90. Nothing where there are no values.
 inline void point(const std::string& name, const std::string& series, double x, const std::vector<double>& values) {
     if (values.empty()) return;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "linux_6_shape.hpp"
 #include "together.hpp"
 
 namespace {
@@ -72,7 +73,7 @@ private:
             if (c.operations == 0) paired::choose_operations(c, how);
         const double end = paired::now_ns() + how.seconds * 1e9;
         for (int round = 0; round < how.rounds && (round < 9 || paired::now_ns() < end); ++round)
-            for (candidate& c : sizes) c.ns.push_back(paired::slice(c) / static_cast<double>(c.operations));
+            for (candidate& c : sizes) c.ns.push_back(paired::slice(c).ns / static_cast<double>(c.operations));
     }
 };
 
@@ -347,50 +348,73 @@ void frames() {
 
 // ---- threads ----------------------------------------------------------------------------------------------
 
-/// Two processes on one machine, a thread in each: nothing is shared but the machine.
+/// A process with pages of its own, what a call says of them, and the words that it counts in.
+struct side {
+    static constexpr std::uint64_t n = 512;
+
+    explicit side(machine& box) : t(box.spawn()) { must(t.fault_in(a, n, true) == n); }
+    void pin() {
+        must(t.pin_user_pages_fast(a, static_cast<std::int64_t>(n), mm::foll::write, slots) == static_cast<long>(n));
+    }
+    void unpin() { t.unpin_user_pages(slots); }
+    void fault() {
+        must(t.madvise(a, n * mm::page_size, mm::advice::dontneed) == 0);
+        must(t.fault_in(a, n, true) == n);
+    }
+    void look() {
+        pin();
+        for (std::size_t i = 0; i < n; ++i) words[i] = peer::refs_of<profile>(slots[i]);
+        unpin();
+    }
+    void add(std::int32_t units) {
+        for (std::int32_t* const w : words) __atomic_fetch_add(w, units, __ATOMIC_SEQ_CST);
+    }
+
+    process& t;
+    vaddr a = *t.mmap(n * mm::page_size, {});
+    std::vector<mm::frame<profile>*> slots = std::vector<mm::frame<profile>*>(n);
+    std::vector<std::int32_t*> words = std::vector<std::int32_t*>(n);
+};
+
+/// Two processes on one machine, a thread in each: nothing is shared but the machine. When both have taken pages and given
+/// them back, those of the one lie between those of the other, and processors fetch neighbouring lines: bare locked
+/// additions tell what that costs.
 void threads(bool quick) {
     machine box(of_ram(1_GiB));
     paired::two_threads pair;
     const paired::goal scales{1.9, 1.98, "x one thread", "higher"};
     const paired::goal reported{no_goal, no_goal, "x one thread", "higher"};
+    const std::string two = "two processes, a thread in each: ";
     if (!pair.possible())
-        return paired::left_out("scale", "two processes, a thread in each", scales, "it takes two processors");
-    constexpr std::uint64_t n = 512;
-    struct side {
-        process* t;
-        vaddr a;
-        std::vector<mm::frame<profile>*> slots;
-    };
-    std::vector<side> sides;
-    for (int i = 0; i < 2; ++i) {
-        process& t = box.spawn();
-        const vaddr a = *t.mmap(n * mm::page_size, {});
-        must(t.fault_in(a, n, true) == n);
-        sides.push_back({&t, a, std::vector<mm::frame<profile>*>(n)});
-    }
-    const auto of = [&sides](int who) -> side& { return sides[static_cast<std::size_t>(who)]; };
-    std::vector<paired::task> all(2);
-    all[0].name = "two processes, a thread in each: pin fast and unpin of 512 pages";
-    all[0].chunk = n;
-    all[0].run = [&](int who, std::uint64_t) {
-        side& s = of(who);
-        must(s.t->pin_user_pages_fast(s.a, static_cast<std::int64_t>(n), mm::foll::write, s.slots) == static_cast<long>(n));
-        s.t->unpin_user_pages(s.slots);
-    };
-    all[1].name = "two processes, a thread in each: faults, and dontneed";
-    all[1].chunk = n;
-    all[1].run = [&](int who, std::uint64_t) {
-        side& s = of(who);
-        must(s.t->madvise(s.a, n * mm::page_size, mm::advice::dontneed) == 0);
-        must(s.t->fault_in(s.a, n, true) == n);
-    };
+        return paired::left_out("scale", two + "pin fast and unpin of 512 pages", scales, "it takes two processors");
+    std::vector<std::unique_ptr<side>> sides;
+    for (int i = 0; i < 2; ++i) sides.push_back(std::make_unique<side>(box));
+    const auto of = [&sides](int who) -> side& { return *sides[static_cast<std::size_t>(who)]; };
+    const auto task = [](auto run) { return paired::task{"", run, side::n}; };
+    const auto pins = task([of](int who, std::uint64_t) {
+        of(who).pin();
+        of(who).unpin();
+    });
+    const auto bare = task([of](int who, std::uint64_t) {
+        of(who).add(1024);
+        of(who).add(-1024);
+    });
     paired::effort how = paired::effort::of(quick);
     how.slice_ns = 200e3;
     how.rounds = 100;
-    how.seconds = quick ? 3 : 20;
-    pair.measure(all, how);
-    paired::row("scale", all[0].name, scales, paired::speed_up(all[0]), 9);
-    paired::row("scale", all[1].name, reported, paired::speed_up(all[1]), 9);
+    how.seconds = quick ? 2 : 20;
+    const auto measured = [&](std::vector<paired::task> all) {
+        pair.measure(all, how);
+        return all;
+    };
+    auto found = measured({pins});
+    paired::row("scale", two + "pin fast and unpin of 512 pages", scales, paired::speed_up(found[0]), 9);
+    found = measured({task([of](int who, std::uint64_t) { of(who).fault(); })});
+    paired::row("scale", two + "faults, and dontneed", reported, paired::speed_up(found[0]), 9);
+    for (const auto& s : sides) s->look();
+    found = measured({pins, bare});
+    paired::row("scale", two + "pin fast and unpin where their pages lie mixed", reported, paired::speed_up(found[0]), 9);
+    paired::row("scale", two + "bare locked additions to those pages", reported, paired::speed_up(found[1]), 9);
 }
 
 }  // namespace

@@ -36,6 +36,17 @@ def run(program, quick):
     return [json.loads(line) for line in printed if line.startswith("{")], done.returncode == 0
 
 
+def with_bounds(lines):
+    """The same, each bound put into the row it was printed behind."""
+    out = []
+    for line in lines:
+        if "bound" in line:
+            out[-1].setdefault("bounds", []).append(line)
+        else:
+            out.append(line)
+    return out
+
+
 def exactly(number, what, goals, unit, value):
     """A row that is the same every time."""
     return {"row": number, "what": what, "must": goals[0], "stretch": goals[1], "better": "lower", "unit": unit,
@@ -92,12 +103,23 @@ def instructions(program):
             yield exactly("17", f"instructions: {what}", (must, stretch), "instructions", found[name])
 
 
+def reaches(row, goal, value):
+    return value >= goal if row["better"] == "higher" else value <= goal
+
+
+def beyond(row):
+    """The bounds of a row that do not reach its goal themselves."""
+    return [b for b in row.get("bounds", ()) if not reaches(row, row["must"], b["median"])]
+
+
 def verdict(row):
     if "why" in row:
         return "left out"
     if row["must"] is None:
         return "reported"
-    reached = (lambda goal: row["median"] >= goal) if row["better"] == "higher" else (lambda goal: row["median"] <= goal)
+
+    def reached(goal):
+        return reaches(row, goal, row["median"])
     if row["stretch"] is not None and reached(row["stretch"]):
         return "stretch"
     return "must" if reached(row["must"]) else "MISSED"
@@ -114,18 +136,28 @@ def goal(row, which):
     return "" if row[which] is None else f"{sign} {row[which]:g}"
 
 
+def spread_of(row):
+    return "" if row["n"] == 1 or row["p10"] == row["p90"] else f" ({figure(row['p10'])}-{figure(row['p90'])})"
+
+
 def cells(row):
     yield from (row["row"], row["what"], goal(row, "must"), goal(row, "stretch"))
     if "why" in row:
         yield from ("", row["why"], "left out")
         return
-    spread = "" if row["n"] == 1 or row["p10"] == row["p90"] else f" ({figure(row['p10'])}-{figure(row['p90'])})"
-    yield from (figure(row["median"], row["n"] == 1), f"{row['unit']}{spread}", verdict(row))
+    yield from (figure(row["median"], row["n"] == 1), f"{row['unit']}{spread_of(row)}", verdict(row))
+
+
+def cells_of_bounds(row):
+    """Under a row that was missed: what bounds it here, and whether that would reach the goal."""
+    for b in row["bounds"] if verdict(row) == "MISSED" and "bounds" in row else ():
+        yield ("", f"  bound: {b['bound']}", "", "", figure(b["median"]), f"{row['unit']}{spread_of(b)}",
+               "beyond the goal" if b in beyond(row) else "")
 
 
 def table(rows):
     head = ("row", "what", "must", "stretch", "median", "unit (p10-p90)", "verdict")
-    grid = [head, *(tuple(cells(row)) for row in rows)]
+    grid = [head, *(line for row in rows for line in (tuple(cells(row)), *cells_of_bounds(row)))]
     width = [max(len(line[i]) for line in grid if i != 5 or line[4] or line is head) for i in range(len(head))]
     for line in grid:
         if line[-1] == "left out":
@@ -134,7 +166,10 @@ def table(rows):
         print(f"{line[0]:>{width[0]}}  {line[1]:{width[1]}}  {line[2]:>{width[2]}}  {line[3]:>{width[3]}}  "
               f"{line[4]:>{width[4]}}  {line[5]:{width[5]}}  {line[6]}".rstrip())
     found = [verdict(row) for row in rows]
+    bounded = sum(verdict(row) == "MISSED" and bool(beyond(row)) for row in rows)
     print(", ".join(f"{found.count(v)} {v}" for v in VERDICTS))
+    if bounded:
+        print(f"of those MISSED, {bounded} have a bound on this machine that lies beyond the goal itself")
 
 
 def write_csv(file, rows, points):
@@ -145,6 +180,9 @@ def write_csv(file, rows, points):
         for r in rows:
             writer.writerow((r["row"], r["what"], "", r["must"], r["stretch"], r["better"], r["unit"], r.get("median"),
                              r.get("p10"), r.get("p90"), r.get("n"), r.get("why", verdict(r))))
+            for b in r.get("bounds", ()):
+                writer.writerow((r["row"], f"{r['what']}; bound: {b['bound']}", "", "", "", r["better"], r["unit"], b["median"],
+                                 b["p10"], b["p90"], b["n"], "beyond the goal" if r["must"] is not None and b in beyond(r) else ""))
         for p in points:
             writer.writerow((p["plot"], p["series"], p["at"], "", "", "", "", p["y"], p["lo"], p["hi"], "", ""))
 
@@ -170,7 +208,7 @@ def main():
     print("measuring, one after the other:", file=sys.stderr)
     for program in asked.program:
         printed, ended = run(program, asked.quick)
-        lines += printed
+        lines += with_bounds(printed)
         good = good and ended
     lines += disassembly()
     if asked.instructions:
@@ -189,7 +227,7 @@ def main():
         for name, about in axes.items():
             mine = [p for p in points if p["plot"] == name]
             if mine:
-                (folder / f"{name}.svg").write_text(plots.draw(about, mine), encoding="utf-8")
+                (folder / f"{name}.svg").write_text(plots.draw(about, mine, machine()), encoding="utf-8")
                 print(f"{folder / name}.svg", file=sys.stderr)
     return 0 if good else 1
 
