@@ -53,11 +53,12 @@ public:
             unpins.push_back(paired::quantile(f.unpin(figures::floor), 0.5));
         }
         if (k.order != 0 || !k.by_ptes || k.how.huge) return;
-        const std::string sizes = std::string(k.name) + (quick_ ? ", 64 to 16 K" : ", 64 to 1 M") + " pages per call";
+        const std::string of = std::string(", evenness of the ratio, ") + (k.change ? "in no order" : "in a row") +
+                               (quick_ ? ", N=64 to 16K" : ", N=64 to 1M");
         const paired::goal even{10, paired::no_goal, "% from the middle"}, none{paired::no_goal, paired::no_goal, even.unit};
-        if (pins.size() < 3) return paired::left_out("scale", named<P>("pin fast, ratio to the floor, ") + sizes, even, "the machine is busy");
-        paired::fact("scale", named<P>("pin fast, ratio to the floor, ") + sizes, k.change ? none : even, unevenness(pins));
-        paired::fact("scale", named<P>("unpin array, ratio to the floor, ") + sizes, k.change ? none : even, unevenness(unpins));
+        if (pins.size() < 3) return paired::left_out("scale", named<P>("pin fast" + of), even, "the machine is busy");
+        paired::fact("scale", named<P>("pin fast" + of), k.change ? none : even, unevenness(pins));
+        paired::fact("scale", named<P>("unpin array" + of), k.change ? none : even, unevenness(unpins));
     }
 
 private:
