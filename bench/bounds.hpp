@@ -26,8 +26,10 @@ template <class P, mm::level To, mm::level L = mm::level::pgd>
 [[nodiscard]] inline const mm::entry_slot* slot(const mm::page_tables<P>& t, const mm::entry_slot* table, mm::vaddr a) {
     using geo = mm::geometry<P::p4d_folded>;
     const mm::entry_slot* const s = table + geo::index(a, L);
-    if constexpr (L == To) return s;
-    else return slot<P, To, geo::child(L)>(t, t.slots(s->read().number()), a);
+    if constexpr (L == To)
+        return s;
+    else
+        return slot<P, To, geo::child(L)>(t, t.slots(s->read().number()), a);
 }
 
 /// Effects: calls f(entry over the ptes, first pte, n) for the ptes of each table.

@@ -31,8 +31,9 @@ struct kind {
 template <class P>
 class picture {
 public:
-    explicit picture(bool quick) : quick_(quick), name_(std::string("cost-") + P::name) {
-        paired::panels(name_, std::string("What pinning a page costs, by pages per call: reference MM, profile ") + P::name,
+    explicit picture(bool quick) : quick_(quick) {
+        paired::panels(name_,
+                       std::string("What pinning a page costs, by pages per call: reference MM, profile ") + P::name,
                        "pages per call", "ns per page");
     }
 
@@ -43,7 +44,8 @@ public:
             const std::uint64_t total = std::max<std::uint64_t>(n, 512);
             scene<P> s(total, k.how, total * mm::page_size + 256_MiB, k.order);
             if (k.change) (s.*k.change)();
-            const figures f = compare(s, n, quick_ ? paired::effort{20, 0.2, 10e3, 2} : paired::effort{60, 2, 10e3, 2}, k.by_ptes);
+            const figures f =
+                compare(s, n, quick_ ? paired::effort{20, 0.2, 10e3, 2} : paired::effort{60, 2, 10e3, 2}, k.by_ptes);
             add(k, "pin_user_pages_fast", n, f.pins[figures::ours]);
             add(k, "unpin_user_pages", n, f.unpins[figures::ours]);
             if (k.by_ptes) add(k, "Linux 6 shape, pin", n, f.pins[figures::peer]);
@@ -55,7 +57,8 @@ public:
         if (k.order != 0 || !k.by_ptes || k.how.huge) return;
         const std::string of = std::string(", evenness of the ratio, ") + (k.change ? "in no order" : "in a row") +
                                (quick_ ? ", N=64 to 16K" : ", N=64 to 1M");
-        const paired::goal even{10, paired::no_goal, "% from the middle"}, none{paired::no_goal, paired::no_goal, even.unit};
+        const paired::goal even{10, paired::no_goal, "% from the middle"},
+            none{paired::no_goal, paired::no_goal, even.unit};
         if (pins.size() < 3) return paired::left_out("scale", named<P>("pin fast" + of), even, "the machine is busy");
         paired::fact("scale", named<P>("pin fast" + of), k.change ? none : even, unevenness(pins));
         paired::fact("scale", named<P>("unpin array" + of), k.change ? none : even, unevenness(unpins));
@@ -67,24 +70,18 @@ private:
     }
 
     bool quick_;
-    std::string name_;
+    const std::string name_ = "cost";
 };
-
-template <class P>
-void all_kinds(bool quick) {
-    picture<P> p(quick);
-    p.draw({"single pages in a row", {}});
-    p.draw({"single pages in no order", {}, 0, &scene<P>::shuffle});
-    if constexpr (P::has_small_thp) p.draw({"folios of 64 KiB", {}, 4});
-    p.draw({"huge pages by ptes", {.huge = true}, 0, &scene<P>::split_entries});
-    p.draw({"huge pages by one entry", {.huge = true}, 0, nullptr, false});
-}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bool quick = paired::quick(argc, argv);
-    all_kinds<mm::linux_6_12>(quick);
-    if (!quick) all_kinds<mm::foll_pin_2019>(quick);
+    using profile = mm::linux_6_12;
+    picture<profile> p(paired::quick(argc, argv));
+    p.draw({"single pages in a row", {}});
+    p.draw({"single pages in no order", {}, 0, &scene<profile>::shuffle});
+    p.draw({"folios of 64 KiB", {}, 4});
+    p.draw({"huge pages by ptes", {.huge = true}, 0, &scene<profile>::split_entries});
+    p.draw({"huge pages by one entry", {.huge = true}, 0, nullptr, false});
     return 0;
 }

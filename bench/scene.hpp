@@ -32,7 +32,11 @@ public:
     using page = mm::frame<P>;
 
     scene(std::uint64_t of_pages, const mm::mapping& how, std::uint64_t ram, unsigned small_order = 0)
-        : box(options(ram)), t(box.spawn()), total(of_pages), pages(of_pages), part_(of_pages) {
+        : box(options(ram)),
+          t(box.spawn()),
+          total(of_pages),
+          pages(of_pages),
+          part_(of_pages) {
         box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
         if (small_order != 0) box.phys().small_thp[small_order] = mm::thp_mode::always;
         a = *t.mmap(total * mm::page_size, how);
@@ -40,15 +44,18 @@ public:
         box.phys().lru_drain_all();
     }
     ~scene() {
-        for (std::size_t i = 0; i < kept_.size(); ++i) slot(i).set(kept_[i]);
+        for (std::size_t i = 0; i < kept_.size(); ++i)
+            slot(i).set(kept_[i]);
     }
 
     /// Effects: the entries stand in a random order of the frames, until the scene ends.
     void shuffle() {
-        for (std::uint64_t i = 0; i < total; ++i) kept_.push_back(slot(i).read());
+        for (std::uint64_t i = 0; i < total; ++i)
+            kept_.push_back(slot(i).read());
         auto mixed = kept_;
         std::shuffle(mixed.begin(), mixed.end(), std::mt19937_64(1));
-        for (std::uint64_t i = 0; i < total; ++i) slot(i).set(mixed[i]);
+        for (std::uint64_t i = 0; i < total; ++i)
+            slot(i).set(mixed[i]);
     }
     void split_entries() {
         for (std::uint64_t i = 0; i < total; i += mm::pages_per_pmd)
@@ -64,12 +71,14 @@ public:
     /// Effects: f(first page, its address, its slot) for each call of n pages.
     template <class F>
     void each_call(std::uint64_t n, F f) {
-        for (std::uint64_t at = from_; at < from_ + part_; at += n) f(a + at * mm::page_size, pages.data() + at);
+        for (std::uint64_t at = from_; at < from_ + part_; at += n)
+            f(a + at * mm::page_size, pages.data() + at);
     }
 
     void pin(std::uint64_t n) {
         each_call(n, [&](vaddr at, page** to) {
-            if (t.pin_user_pages_fast(at, static_cast<std::int64_t>(n), mm::foll::write, {to, n}) != static_cast<long>(n))
+            if (t.pin_user_pages_fast(at, static_cast<std::int64_t>(n), mm::foll::write, {to, n}) !=
+                static_cast<long>(n))
                 std::abort();
         });
     }
@@ -135,7 +144,8 @@ inline void floor_pass(const std::vector<std::int32_t*>& words, std::int32_t n) 
 template <class Do>
 [[nodiscard]] auto passes(std::uint64_t total, Do once) {
     return [total, once](std::uint64_t operations) {
-        for (std::uint64_t k = 0; k < operations; k += total) once();
+        for (std::uint64_t k = 0; k < operations; k += total)
+            once();
     };
 }
 
@@ -165,7 +175,8 @@ struct figures {
 
 private:
     static void say(const std::vector<candidate>& all, side to) {
-        for (std::size_t i = first_bound; i < all.size(); ++i) paired::bound(all[i].name, paired::ratio(all[i], all[to]));
+        for (std::size_t i = first_bound; i < all.size(); ++i)
+            paired::bound(all[i].name, paired::ratio(all[i], all[to]));
     }
 };
 
@@ -175,7 +186,8 @@ template <class P>
                               const bounds_of<P>& bounds = {}) {
     // Of every part of the mapping that has its turn, the words.
     const auto words = std::make_shared<std::vector<std::vector<std::int32_t*>>>();
-    for (std::uint64_t at = 0; at < s.total; at += s.part(), s.turn()) words->push_back(s.words(n));
+    for (std::uint64_t at = 0; at < s.total; at += s.part(), s.turn())
+        words->push_back(s.words(n));
     const auto side = [&](const char* name, auto before, auto run, auto after) {
         candidate c;
         c.name = name;
@@ -203,8 +215,12 @@ template <class P>
         f.pins.push_back(side("Linux-6 shape", nothing, peer_pin, peer_unpin));
         f.unpins.push_back(side("Linux-6 shape", peer_pin, peer_unpin, nothing));
     }
-    for (const beside<P>& b : bounds.pins) f.pins.push_back(side(b.name, nothing, [&s, n, b] { b.turn(s, n); }, unpin));
-    for (const beside<P>& b : bounds.unpins) f.unpins.push_back(side(b.name, pin, [&s, n, b] { b.turn(s, n); }, nothing));
+    for (const beside<P>& b : bounds.pins)
+        f.pins.push_back(side(
+            b.name, nothing, [&s, n, b] { b.turn(s, n); }, unpin));
+    for (const beside<P>& b : bounds.unpins)
+        f.unpins.push_back(side(
+            b.name, pin, [&s, n, b] { b.turn(s, n); }, nothing));
     paired::measure(f.pins, how);
     paired::measure(f.unpins, how);
     return f;

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSL-1.0
 """Runs the benchmarks and prints one table: the goals, what was measured here, and the verdict.
 
-table.py [--quick] [--csv FILE] [--svg FOLDER] [--instructions PROGRAM] PROGRAM...   The programs print lines as
-report.hpp says; PROGRAM of --instructions is that of tests/instructions. --csv writes rows and points; --svg draws the
-plots. The status is that of the programs: a goal that was missed is said, and is no error.
+table.py [--quick] [--csv FILE] [--svg FOLDER] [--instructions PROGRAM] [--bounds PROGRAM] PROGRAM...   The programs print
+lines as report.hpp says; PROGRAM of --instructions is that of tests/instructions, that of --bounds bench/counted's. --csv
+writes rows and points; --svg draws the plots. The status is that of the programs: a goal that was missed is said, and is
+no error. Under a row that missed its goal stands what bounds it, measured in the same rounds.
 """
 import argparse
 import csv
@@ -88,7 +89,15 @@ COUNTED = {
 }
 
 
-def instructions(program):
+# what bench/counted counts, by the row it bounds
+COUNTED_BOUNDS = {
+    "mm_pin_fast_512": {"bare_pin_512": "entries, a locked addition each, slots",
+                        "right_pin_512": "and what makes it right, entry by entry"},
+    "mm_pin_fast_1": {"bare_pin_1": "entries, a locked addition, slot", "right_pin_1": "and what makes it right"},
+}
+
+
+def instructions(program, bounds):
     """Row 17: instructions per page, which a simulator counts the same every time."""
     if not shutil.which("valgrind"):
         for must, stretch, what in COUNTED.values():
@@ -97,10 +106,12 @@ def instructions(program):
     print("  tests/instructions", file=sys.stderr, flush=True)
     sys.path.insert(0, str(ROOT / "tests" / "instructions"))
     import instructions as simulator  # pylint: disable=import-outside-toplevel
-    found = simulator.count(program)
+    found = {**simulator.count(program), **(simulator.count(bounds) if bounds else {})}
     for name, (must, stretch, what) in COUNTED.items():
         if name in found:
-            yield exactly("17", f"instructions: {what}", (must, stretch), "instructions", found[name])
+            yield {**exactly("17", f"instructions: {what}", (must, stretch), "instructions", found[name]),
+                   "bounds": [{"bound": said, "median": found[bound], "p10": found[bound], "p90": found[bound], "n": 1}
+                              for bound, said in COUNTED_BOUNDS.get(name, {}).items() if bound in found]}
 
 
 def reaches(row, goal, value):
@@ -151,7 +162,7 @@ def cells(row):
 def cells_of_bounds(row):
     """Under a row that was missed: what bounds it here, and whether that would reach the goal."""
     for b in row["bounds"] if verdict(row) == "MISSED" and "bounds" in row else ():
-        yield ("", f"  bound: {b['bound']}", "", "", figure(b["median"]), f"{row['unit']}{spread_of(b)}",
+        yield ("", f"  bound: {b['bound']}", "", "", figure(b["median"], b["n"] == 1), f"{row['unit']}{spread_of(b)}",
                "beyond the goal" if b in beyond(row) else "")
 
 
@@ -201,18 +212,19 @@ def main():
     parser.add_argument("--csv", metavar="FILE")
     parser.add_argument("--svg", metavar="FOLDER")
     parser.add_argument("--instructions", metavar="PROGRAM", type=Path)
+    parser.add_argument("--bounds", metavar="PROGRAM", type=Path)
     parser.add_argument("program", nargs="*", type=Path)
     asked = parser.parse_args()
 
     lines, good = [], True
     print("measuring, one after the other:", file=sys.stderr)
-    for program in asked.program:
+    for program in (p for p in asked.program if p != asked.bounds):
         printed, ended = run(program, asked.quick)
         lines += with_bounds(printed)
         good = good and ended
     lines += disassembly()
     if asked.instructions:
-        lines += instructions(asked.instructions)
+        lines += instructions(asked.instructions, asked.bounds)
     rows = sorted((line for line in lines if "row" in line),  # numbers first; words as they come
                   key=lambda row: int(row["row"]) if row["row"].isdigit() else 1000)
     points = [line for line in lines if "series" in line]

@@ -18,7 +18,8 @@ namespace detail {
 template <class V>
 [[gnu::always_inline]] inline void count(V& v, std::uint64_t first, std::uint64_t step) {
     std::uint64_t each[sizeof(V) / 8];
-    for (std::uint64_t& n : each) n = first, first += step;
+    for (std::uint64_t& n : each)
+        n = first, first += step;
     std::memcpy(&v, each, sizeof v);
 }
 
@@ -42,7 +43,7 @@ template <class V>
 
 template <class V>
 [[nodiscard, gnu::always_inline]] inline bool are(const unsigned char* at, std::uint64_t first, std::uint64_t step,
-                                                 std::uint64_t n) {
+                                                  std::uint64_t n) {
     constexpr std::size_t size = sizeof(V);
     const std::uint64_t width = size / 8 * step;
     V v0, v1, v2, v3;
@@ -60,7 +61,8 @@ template <class V>
     }
     o0 |= o1 | o2 | o3;
     std::uint64_t any = 0;
-    for (std::size_t k = 0; k < size / 8; ++k) any |= o0[k];
+    for (std::size_t k = 0; k < size / 8; ++k)
+        any |= o0[k];
     return any == 0;
 }
 
@@ -69,7 +71,7 @@ template <class V>
     fill<four>(static_cast<unsigned char*>(to), first, step, n);
 }
 [[nodiscard, gnu::target("avx2")]] inline bool are_by_four(const void* at, std::uint64_t first, std::uint64_t step,
-                                                          std::uint64_t n) {
+                                                           std::uint64_t n) {
     return are<four>(static_cast<const unsigned char*>(at), first, step, n);
 }
 inline const bool has_four = __builtin_cpu_supports("avx2") != 0;

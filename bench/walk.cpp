@@ -38,7 +38,7 @@ void order_0(bool quick) {
     using slots = mm::frame<P>**;
     const bounds_of<P> least{
         {pins<P>("entries, a locked addition each, slots", [](space& m, vaddr a, std::uint64_t n, slots to) { bounds::pin<P>(m, a, n, to); }),
-         pins<P>("and what makes it right", [](space& m, vaddr a, std::uint64_t n, slots to) { bounds::pin_rightly<P>(m, a, n, to); })},
+         pins<P>("and what makes it right, entry by entry", [](space& m, vaddr a, std::uint64_t n, slots to) { bounds::pin_rightly<P>(m, a, n, to); })},
         {unpins<P>("slots, a locked subtraction and a test each", [](slots of, std::uint64_t n) { bounds::unpin<P>(of, n); }),
          unpins<P>("and a look at what kind of page it is", [](slots of, std::uint64_t n) { bounds::unpin_rightly<P>(of, n); })}};
     for (const std::uint64_t n : {1U, 16U, 64U, 256U, 512U}) {
