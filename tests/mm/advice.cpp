@@ -3,6 +3,8 @@
 #include "file_box.hpp"
 #include "sharing_box.hpp"
 
+namespace advice_tests {
+
 using namespace mmt;
 
 BOTH_PROFILES("RANDOM and SEQUENTIAL are taken and change nothing a process sees", "[advice]") {
@@ -137,3 +139,5 @@ BOTH_PROFILES("a hole of a memory file that is filled while its block collapses 
         w.audit();
     }
 }
+
+}  // namespace advice_tests

@@ -3,6 +3,8 @@
 // against a fast pin on its way. Source: spec 05 §6, spec 07 B8, spec 10 §10.
 #include "sharing_box.hpp"
 
+namespace collapse_tests {
+
 namespace {
 
 using namespace mmt;
@@ -366,3 +368,5 @@ TEST_CASE("a huge folio of a file that is on its way is not mapped behind the ba
 }
 
 }  // namespace
+
+}  // namespace collapse_tests

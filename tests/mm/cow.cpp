@@ -2,6 +2,8 @@
 // Writes and pins on what is shared or read-only: reuse, copy, unshare, forced writes (spec 07 §5, spec 10 §8).
 #include "box.hpp"
 
+namespace cow_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -176,3 +178,5 @@ BOTH_PROFILES("forced writes break COW in a private read-only mapping, and nowhe
     w.unpin(1);
     w.audit();
 }
+
+}  // namespace cow_tests

@@ -3,6 +3,8 @@
 // B12, spec 10 §2 §16.
 #include "device_box.hpp"
 
+namespace dax_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -463,3 +465,5 @@ TEST_CASE("counted like memory: a huge block that nobody shows is single pages a
     CHECK(w.t.inspect(b + 5 * 4096).page.order == 0);
     w.audit();
 }
+
+}  // namespace dax_tests

@@ -2,6 +2,8 @@
 // Anonymous pages on a device and back; failed memory. Source: spec 03 §4 §5, spec 07 §15 B16, spec 10 §20.
 #include "device_box.hpp"
 
+namespace device_memory_tests {
+
 using namespace mmt;
 using mm::device_type;
 using mm::fault_result;
@@ -333,3 +335,5 @@ ALL_DEVICE_RULES("failed device memory: DAX pages are unmapped, private and peer
     CHECK(r.error == -err::enxio);
     w.audit();
 }
+
+}  // namespace device_memory_tests

@@ -3,6 +3,8 @@
 // an overflowed count, by a dying device, by flags. Source: spec 03 §7, spec 04, spec 05.
 #include "device_box.hpp"
 
+namespace device_paths_tests {
+
 using namespace mmt;
 
 namespace {
@@ -193,3 +195,5 @@ TEST_CASE("6.12: pages of a PCI peer are for callers that can reach them", "[dev
     w.audit();
     mm::remove_pagemap(w.phys(), pool.device());
 }
+
+}  // namespace device_paths_tests

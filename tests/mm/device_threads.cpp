@@ -2,6 +2,8 @@
 // Threads that fault, pin, cut and sync one DAX file, and threads that send pages to a device and touch them.
 #include "device_box.hpp"
 
+namespace device_threads {
+
 using namespace mmt;
 
 ALL_DEVICE_RULES("faults, pins, truncation and sync of one DAX file agree in the end", "[device-threads]") {
@@ -64,3 +66,5 @@ TEMPLATE_TEST_CASE("pages that go to a device while they are touched keep their 
     CHECK(device.free_pages() == 64);
     w.audit();
 }
+
+}  // namespace device_threads

@@ -2,6 +2,8 @@
 // Pagemaps: creation rules, references, what releases do to each type of page, removal. Source: spec 03 §1 to §5.
 #include "device_box.hpp"
 
+namespace devmap_tests {
+
 namespace {
 
 using namespace mmt;
@@ -236,3 +238,5 @@ TEST_CASE("6.12: a device page that reaches zero without a way home is reported 
     w.phys().drop(w.page(m, 0), mm::holder::device);
     CHECK(w.box.warn().hits(mm::warn_id::devmap_no_free) == 1);
 }
+
+}  // namespace devmap_tests

@@ -2,6 +2,8 @@
 // The public functions: which flags they take, what they add, what they answer (spec 05 §7 §8, spec 06 §1 §4 §10).
 #include "box.hpp"
 
+namespace entry_points_tests {
+
 using namespace mmt;
 
 namespace {
@@ -367,3 +369,5 @@ BOTH_PROFILES("the trace tells paths, units and slots of a mixed call", "[entry-
     w.unpin(514);
     w.audit();
 }
+
+}  // namespace entry_points_tests

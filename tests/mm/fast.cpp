@@ -2,6 +2,8 @@
 // The lockless walk: what it serves, where it stops, what it undoes at each race point (spec 05).
 #include "box.hpp"
 
+namespace fast_tests {
+
 using namespace mmt;
 using mm::race_point;
 
@@ -195,3 +197,5 @@ TEST_CASE("fast: linux_6_12 backs off after grabbing where only the slow path ca
     w.unpin(1);
     w.audit();
 }
+
+}  // namespace fast_tests

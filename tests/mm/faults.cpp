@@ -2,6 +2,8 @@
 // What a fault installs, and what it counts (spec 07 §4 §19, spec 10 §2 §4).
 #include "box.hpp"
 
+namespace faults_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -283,3 +285,5 @@ BOTH_PROFILES("files of devices have no size to change, and one that the machine
     CHECK(w.box.truncate(f, 0) == -err::einval);
     CHECK(w.box.create_device_file(1_GiB).size == 0);
 }
+
+}  // namespace faults_tests

@@ -3,6 +3,8 @@
 // Source: spec 07 §13, spec 10 §4 §10 §15.
 #include "file_box.hpp"
 
+namespace file_io_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -278,3 +280,5 @@ FILE_PROFILES("mincore tells what is in memory, mapped or not", "[file-io]") {
     CHECK(w.t.mincore(anon, 4 * 4096) == -err::enomem);
     w.audit();
 }
+
+}  // namespace file_io_tests

@@ -4,6 +4,8 @@
 
 #include "file_box.hpp"
 
+namespace file_threads {
+
 using namespace mmt;
 
 namespace {
@@ -121,3 +123,5 @@ FILE_PROFILES("a fork beside truncation leaves no entry of a page that is gone",
     }
     w.audit();
 }
+
+}  // namespace file_threads

@@ -3,6 +3,8 @@
 // Source: spec 07 §5 §6, spec 10 §7 §8.
 #include "sharing_box.hpp"
 
+namespace fork_tests {
+
 namespace {
 
 using namespace mmt;
@@ -321,3 +323,5 @@ TEST_CASE("foll_pin_2019: a fast pin may overlap a fork and keep a page that is 
 }
 
 }  // namespace
+
+}  // namespace fork_tests

@@ -2,6 +2,8 @@
 // The worked values of spec 01 §10: counts after GET one, PIN one, PIN all, in both profiles, fast and slow alike.
 #include "box.hpp"
 
+namespace golden_tests {
+
 using namespace mmt;
 
 namespace {
@@ -182,3 +184,5 @@ TEST_CASE("golden: the pinned test at its boundaries, unsigned", "[golden]") {
     check(checked_2019{});
     check(checked_6_12{});
 }
+
+}  // namespace golden_tests

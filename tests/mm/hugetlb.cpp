@@ -5,6 +5,8 @@
 
 #include "hugetlb_box.hpp"
 
+namespace hugetlb_tests {
+
 using namespace mmt;
 
 BOTH_PROFILES("A private huge page costs one reference and shows its letters", "[hugetlb]") {
@@ -432,3 +434,5 @@ BOTH_PROFILES("Failed memory in a free huge page leaves the pool one page smalle
     CHECK(w.t.mmap(2_MiB, {.huge_order = mm::pmd_order}).error == -err::enomem);
     w.audit();
 }
+
+}  // namespace hugetlb_tests

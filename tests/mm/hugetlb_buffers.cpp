@@ -2,6 +2,8 @@
 // Registered I/O buffers and memfd_pin_folios. Source: spec 06 §8, spec 10 §19.
 #include "hugetlb_box.hpp"
 
+namespace hugetlb_buffers_tests {
+
 using namespace mmt;
 
 BOTH_PROFILES("A registered buffer pins its pages until it is unregistered or the task exits", "[buffers]") {
@@ -174,3 +176,5 @@ TEST_CASE("memfd_pin_folios pins each folio of a range once, made if missing", "
     CHECK(w.box.counters().live() == 0);
     w.audit();
 }
+
+}  // namespace hugetlb_buffers_tests

@@ -2,6 +2,8 @@
 // hugetlb and fork: sharing, early copies, copies on write from a scarce pool. Source: spec 07 §5 §6, spec 10 §7 §8.
 #include "hugetlb_box.hpp"
 
+namespace hugetlb_fork_tests {
+
 using namespace mmt;
 
 namespace {
@@ -147,3 +149,5 @@ BOTH_PROFILES("A shared huge mapping is inherited with its entries in 2019, empt
     CHECK(w.refs(a) == rest + 1);
     w.audit();
 }
+
+}  // namespace hugetlb_fork_tests

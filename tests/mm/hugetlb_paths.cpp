@@ -3,6 +3,8 @@
 // Source: spec 04 FP-HUGE-*, FP-HUGETLB-RANGE, spec 05 §4.
 #include "hugetlb_box.hpp"
 
+namespace hugetlb_paths_tests {
+
 using namespace mmt;
 
 namespace {
@@ -329,3 +331,5 @@ TEST_CASE("2019: more pins of one page at once than the count word has are refus
     slot.slot->set({});
     w.audit();
 }
+
+}  // namespace hugetlb_paths_tests

@@ -6,6 +6,8 @@
 
 #include "hugetlb_box.hpp"
 
+namespace hugetlb_threads {
+
 using namespace mmt;
 
 namespace {
@@ -112,3 +114,5 @@ TEST_CASE("Threads share a small pool of huge pages and lose none: linux_6_12", 
 TEST_CASE("Threads share a small pool of huge pages and lose none: 2019", "[hugetlb-threads]") {
     huge_storm<threaded_2019>().run(400);
 }
+
+}  // namespace hugetlb_threads

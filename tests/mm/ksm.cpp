@@ -3,6 +3,8 @@
 // Source: spec 07 §14, spec 10 §17.
 #include "sharing_box.hpp"
 
+namespace ksm_tests {
+
 namespace {
 
 using namespace mmt;
@@ -284,3 +286,5 @@ BOTH_PROFILES("a KSM page that moves while it is looked up is found where it is 
 }
 
 }  // namespace
+
+}  // namespace ksm_tests

@@ -2,6 +2,8 @@
 // Long-term pins move pages out of movable memory first, and give up cleanly (spec 06 §6, spec 10 §5 §14).
 #include "box.hpp"
 
+namespace longterm_tests {
+
 using namespace mmt;
 
 namespace {
@@ -147,3 +149,5 @@ TEST_CASE("6.12: CMA memory is left too, and file pages move with their cache", 
     for (auto* p : rest) w.box.phys().drop(p, mm::holder::hand_out);
     w.audit();
 }
+
+}  // namespace longterm_tests

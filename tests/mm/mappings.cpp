@@ -4,6 +4,8 @@
 
 #include <random>
 
+namespace mappings_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -288,3 +290,5 @@ BOTH_PROFILES("a search for room goes around what is in the way, starts again fr
     CHECK(w.t.mmap(4096, {}).error == -err::enomem);
     w.audit();
 }
+
+}  // namespace mappings_tests

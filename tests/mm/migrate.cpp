@@ -5,6 +5,8 @@
 
 #include "box.hpp"
 
+namespace migrate_tests {
+
 using namespace mmt;
 
 namespace {
@@ -467,3 +469,5 @@ BOTH_PROFILES("a hole punched beside a move waits until the entries are back, an
     CHECK(w.t.load(a + 4096).value == 2);
     w.audit();
 }
+
+}  // namespace migrate_tests

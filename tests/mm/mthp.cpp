@@ -3,6 +3,8 @@
 // Source: spec 10 §1 §7 §12.
 #include "sharing_box.hpp"
 
+namespace mthp_tests {
+
 namespace {
 
 using namespace mmt;
@@ -199,3 +201,5 @@ TEST_CASE("2019 has no such folios", "[mthp]") {
 }
 
 }  // namespace
+
+}  // namespace mthp_tests

@@ -3,6 +3,8 @@
 // count (spec 04 Part C).
 #include "box.hpp"
 
+namespace paths_tests {
+
 using namespace mmt;
 
 namespace {
@@ -188,3 +190,5 @@ BOTH_PROFILES("TOUCH marks the folio by pte and the entry by pmd", "[paths]") {
     CHECK(look(w, h, foll::touch).page);
     CHECK(w.letters(h) == "WDY");
 }
+
+}  // namespace paths_tests

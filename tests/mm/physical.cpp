@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+namespace physical_tests {
+
 using namespace mmt;
 
 namespace {
@@ -232,3 +234,5 @@ BOTH_PROFILES("the audit names each unit that does not add up, and nothing else"
     REQUIRE(block);
     CHECK(says(faults([&] { block->count.init(1); }, [&] { REQUIRE(block->count.freeze(1)); }), "INV-5"));
 }
+
+}  // namespace physical_tests

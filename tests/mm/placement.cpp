@@ -3,6 +3,8 @@
 // clean slate of soft-dirty bits. Whoever holds a page stops each of them (spec 07 §1 §7 §11 §16).
 #include "box.hpp"
 
+namespace placement_tests {
+
 using namespace mmt;
 
 namespace {
@@ -256,3 +258,5 @@ BOTH_PROFILES("soft-dirty: a clean slate notes the next writes; 6.12 does not wr
     w.unpin(1);
     w.audit();
 }
+
+}  // namespace placement_tests

@@ -6,6 +6,8 @@
 
 #include "box.hpp"
 
+namespace placement_threads {
+
 namespace {
 
 using namespace mmt;
@@ -167,3 +169,5 @@ BOTH_PROFILES("many wait for one reader; each gets what the reader gives", "[pla
     CHECK(wrong == 0);
     w.audit();
 }
+
+}  // namespace placement_threads

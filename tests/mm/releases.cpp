@@ -4,6 +4,8 @@
 
 #include <random>
 
+namespace releases_tests {
+
 using namespace mmt;
 
 BOTH_PROFILES("releases in any order and batching return every count to its baseline", "[releases]") {
@@ -141,3 +143,5 @@ BOTH_PROFILES("a pin outlives its mapping and its owner, and the device still re
     CHECK(w.box.free_pages() == free + 1);
     w.audit();
 }
+
+}  // namespace releases_tests

@@ -2,6 +2,8 @@
 // mremap, mprotect, mlock: entries move and change, pins stay. Source: spec 07 §7 B18, spec 10 §9.
 #include "sharing_box.hpp"
 
+namespace remap_tests {
+
 namespace {
 
 using namespace mmt;
@@ -243,3 +245,5 @@ BOTH_PROFILES("what lies in locked memory is not reclaimed, whether it is marked
 }
 
 }  // namespace
+
+}  // namespace remap_tests

@@ -6,6 +6,8 @@
 
 #include "sharing_box.hpp"
 
+namespace sharing_threads {
+
 namespace {
 
 using namespace mmt;
@@ -135,3 +137,5 @@ TEST_CASE("every page of a mapping is in one VMA of its rmap at every moment of 
 }
 
 }  // namespace
+
+}  // namespace sharing_threads

@@ -3,6 +3,8 @@
 // Source: spec 10 §1 §2 §4 §12, spec 07 B13.
 #include "sharing_box.hpp"
 
+namespace shmem_huge_tests {
+
 namespace {
 
 using namespace mmt;
@@ -303,3 +305,5 @@ BOTH_PROFILES("mlock of a part of a huge page of a pool faults it in and cuts no
 }
 
 }  // namespace
+
+}  // namespace shmem_huge_tests

@@ -3,6 +3,8 @@
 // pages in a process, execute-only memory, stacks. Source: spec 04 FP-GATE FP-PFN, spec 06 §3, spec 10 §21.
 #include "box.hpp"
 
+namespace special_tests {
+
 using namespace mmt;
 
 namespace {
@@ -393,3 +395,5 @@ BOTH_PROFILES("a core dump reads what is there, past any protection, and leaves 
     CHECK(w.t.inspect(zero + 4096).raw.is_none());
     w.audit();
 }
+
+}  // namespace special_tests

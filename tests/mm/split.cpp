@@ -3,6 +3,8 @@
 // spec 10 §10 §12.
 #include "sharing_box.hpp"
 
+namespace split_tests {
+
 namespace {
 
 using namespace mmt;
@@ -60,3 +62,5 @@ BOTH_PROFILES("KSM splits a huge page to merge a part of it", "[split]") {
 }
 
 }  // namespace
+
+}  // namespace split_tests

@@ -4,6 +4,8 @@
 
 #include "box.hpp"
 
+namespace split_paths_tests {
+
 using namespace mmt;
 
 namespace {
@@ -156,3 +158,5 @@ BOTH_PROFILES("what a machine knows nothing of, a hugepd entry in an ordinary ma
     slot->set(e);
     w.audit();
 }
+
+}  // namespace split_paths_tests

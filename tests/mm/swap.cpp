@@ -2,6 +2,8 @@
 // Reclaim and swap: what goes, what is kept and why, and what comes back. Source: spec 07 §8, spec 10 §10 §11.
 #include "sharing_box.hpp"
 
+namespace swap_tests {
+
 namespace {
 
 using namespace mmt;
@@ -361,3 +363,5 @@ BOTH_PROFILES("pages of files: clean ones are dropped, shmem goes to swap, dirty
 }
 
 }  // namespace
+
+}  // namespace swap_tests

@@ -3,6 +3,8 @@
 // Source: spec 02 §8, spec 07 B7, spec 10 §12.
 #include "sharing_box.hpp"
 
+namespace thp_split_tests {
+
 namespace {
 
 using namespace mmt;
@@ -318,3 +320,5 @@ TEST_CASE("mlock marks a large folio only where it has all of it", "[thp-split]"
 }
 
 }  // namespace
+
+}  // namespace thp_split_tests

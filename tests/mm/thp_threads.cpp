@@ -6,6 +6,8 @@
 
 #include "sharing_box.hpp"
 
+namespace thp_threads {
+
 namespace {
 
 using namespace mmt;
@@ -187,3 +189,5 @@ TEST_CASE("a fault that maps the huge zero page does not wait, under its table's
 }
 
 }  // namespace
+
+}  // namespace thp_threads

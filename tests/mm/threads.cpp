@@ -5,6 +5,8 @@
 
 #include "box.hpp"
 
+namespace threads {
+
 using namespace mmt;
 
 namespace {
@@ -110,3 +112,5 @@ TEST_CASE("threads with address spaces of their own share a machine", "[threads]
     CHECK(box.counters().live() == 0);
     for (const std::string& fault : mm::audit(box)) FAIL_CHECK(fault);
 }
+
+}  // namespace threads

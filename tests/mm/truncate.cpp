@@ -2,6 +2,8 @@
 // Cached files are cut, punched, zeroed, moved together, and end. Source: spec 07 §13 B13, spec 10 §12 §15.
 #include "file_box.hpp"
 
+namespace truncate_tests {
+
 using namespace mmt;
 using mm::fault_result;
 using mm::file_change;
@@ -268,3 +270,5 @@ FILE_PROFILES("a file ends with its last handle and mapping; pins do not keep it
     w.unpin(1);
     w.audit();
 }
+
+}  // namespace truncate_tests

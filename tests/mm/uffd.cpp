@@ -6,6 +6,8 @@
 
 #include "box.hpp"
 
+namespace uffd_tests {
+
 using namespace mmt;
 
 namespace {
@@ -642,3 +644,5 @@ BOTH_PROFILES("huge pages of a pool are filled whole, private or into the file, 
         w.audit();
     }
 }
+
+}  // namespace uffd_tests

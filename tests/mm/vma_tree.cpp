@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+namespace vma_tree_tests {
+
 namespace mm = pinfold::mm;
 
 namespace {
@@ -92,3 +94,5 @@ TEST_CASE("A tree stays flat, whatever the order of coming", "[vma-tree]") {
         CHECK(f.found(7, 1).size() == (order == 2 ? n : 1));
     }
 }
+
+}  // namespace vma_tree_tests

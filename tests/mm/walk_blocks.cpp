@@ -6,6 +6,8 @@
 
 #include "device_box.hpp"
 
+namespace walk_blocks_tests {
+
 using namespace mmt;
 using mm::race_point;
 
@@ -526,3 +528,5 @@ TEMPLATE_TEST_CASE_SIG("rows: as far as words follow each other, whatever the fo
                 CHECK(mm::detail::pages_in_row<Wide>(pages + from, first, n) == odd);
             }
 }
+
+}  // namespace walk_blocks_tests

@@ -3,6 +3,8 @@
 // Source: spec 07 §10 B14, spec 10 §15.
 #include "file_box.hpp"
 
+namespace writeback_tests {
+
 using namespace mmt;
 using mm::fault_result;
 
@@ -231,3 +233,5 @@ FILE_PROFILES("memory files have nothing to be written to", "[writeback]") {
     CHECK(w.flags(a) == "DB");
     w.audit();
 }
+
+}  // namespace writeback_tests
