@@ -30,8 +30,8 @@ def line(x1, y1, x2, y2, colour="", width=1.0, extra="", kind="axis"):
 
 
 def short(value):
-    """1024 as 1K, 0.05 as 0.05."""
-    for unit, name in ((1 << 20, "M"), (1 << 10, "K")):
+    """1024 as 1K, 10000000 as 10M, 0.05 as 0.05."""
+    for unit, name in ((1 << 20, "M"), (1000000, "M"), (1 << 10, "K")):
         if value % unit == 0 and value > 0:
             return f"{value / unit:g}{name}"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
@@ -66,7 +66,7 @@ def looks(names, name):
 
 def lines(axes, points, note):
     names = list(dict.fromkeys(p["series"] for p in points))
-    bottom, top, left, right = 520, 50, MARGIN + 14, WIDTH - 300
+    bottom, top, left, right = 520, 50, MARGIN + 14, WIDTH - 325
     xs = sorted({p["at"] for p in points})
     ys = steps(min(p["lo"] for p in points), max(p["hi"] for p in points))
     first, last = math.log(xs[0]), math.log(max(xs[-1], xs[0] * 2))
