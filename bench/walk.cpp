@@ -201,6 +201,26 @@ paired::task peer_calls(const char* name, scene<P>& s, std::uint64_t n) {
         [](int, std::uint64_t k, mm::frame<P>** pages) { peer::linux_6_shape<P>::unpin(pages, k); });
 }
 
+/// Both threads count in the words of n pages, up and down, and do nothing else.
+template <class P>
+paired::task additions(const char* name, mm::task<P>& zero, vaddr a, mm::task<P>& one, vaddr b, std::uint64_t n) {
+    const auto words = [n](mm::task<P>& t, vaddr at) {
+        std::vector<mm::frame<P>*> pages(n);
+        if (t.pin_user_pages_fast(at, static_cast<std::int64_t>(n), mm::foll::write, pages) != static_cast<long>(n)) std::abort();
+        std::vector<std::int32_t*> of;
+        for (mm::frame<P>* const p : pages) of.push_back(peer::refs_of<P>(p));
+        t.unpin_user_pages(pages);
+        return of;
+    };
+    paired::task t{name, [of = std::array{words(zero, a), words(one, b)}](int who, std::uint64_t operations) {
+                       for (std::uint64_t k = 0; k < operations; ++k)
+                           for (const std::int32_t units : {1024, -1024})
+                               floor_pass(of[static_cast<std::size_t>(who)], units);
+                   }};
+    t.chunk = std::max<std::uint64_t>(512 / n, 8);
+    return t;
+}
+
 template <class P>
 void two_at_once(bool quick) {
     const paired::goal scales{1.9, 1.98, "x one thread", "higher"};
@@ -217,10 +237,12 @@ void two_at_once(bool quick) {
         auto& other = mine.box.spawn();
         const vaddr a = *other.mmap(512 * mm::page_size);
         if (other.fault_in(a, 512, true) != 512) std::abort();
-        std::vector<paired::task> tasks{calls<P>("own", mine.t, mine.a, other, a, n)};
+        std::vector<paired::task> tasks{calls<P>("own", mine.t, mine.a, other, a, n),
+                                        additions<P>("bare", mine.t, mine.a, other, a, n)};
         both.measure(tasks, how);
         paired::row("12", named<P>("two threads, pages of their own, N=" + std::to_string(n)), scales,
                     paired::speed_up(tasks[0]));
+        paired::bound("bare locked additions to those pages", paired::speed_up(tasks[1]));
     }
     scene<P> s(512, {.huge = true}, 64_MiB);
     s.split_entries();
