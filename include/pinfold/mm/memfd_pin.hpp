@@ -18,12 +18,11 @@ template <class P>
 [[nodiscard]] frame<P>* folio_of_memfd(physical<P>& phys, file& f, std::uint64_t index) {
     if (f.is_hugetlb()) return cached_huge_page(phys, f, index >> f.huge_order, true);
     if (frame<P>* page = cache_get(phys, f, index)) return phys.head(page);
-    frame<P>* fresh = nullptr;
     {
         std::lock_guard guard(f.lock);
-        if (!f.find(index)) fresh = shmem_add_locked(phys, f, index);
+        if (!f.find(index))
+            if (frame<P>* fresh = shmem_add_locked(phys, f, index)) phys.lru_add(phys.head(fresh));  // only the cache holds it
     }
-    if (fresh) phys.lru_add(phys.head(fresh));
     frame<P>* page = cache_get(phys, f, index);
     return page ? phys.head(page) : nullptr;
 }
