@@ -22,7 +22,7 @@ template <class P>
 void unmap_failed(physical<P>& phys, frame<P>* page, failure_report<P>& report) {
     const pfn n = phys.number(page);
     std::uint64_t gone = 0;
-    each_slot(phys, page, [&](space<P>& mm, const typename space<P>::place& at, std::uint64_t) {
+    each_slot(phys, page, [&](space<P>& mm, const typename space<P>::place& at, std::uint64_t, const vma&) {
         const entry e = at.slot->read();
         if (!e.is_leaf() || e.number() != n || e.has(eb::special)) return;
         if (at.slot->take().has(eb::dirty)) page->set(pg::dirty);

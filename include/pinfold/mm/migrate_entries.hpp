@@ -87,7 +87,7 @@ template <class P>
     if (head->is(pg::hugetlb)) {
         each_huge_slot(phys, head, [&](space<P>&, entry_slot& slot) { unmap(slot, true, 0); });
     } else {
-        each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
+        each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k, const vma&) {
             unmap(*at.slot, at.at == level::pmd, k);
         });
     }

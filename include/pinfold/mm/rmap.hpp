@@ -57,8 +57,7 @@ public:
     void put_back(vma& v) noexcept { vmas_.put_back(v); }
     /// Effects: calls visit(vma&, vaddr) for each VMA that covers any of `n` pages from offset `index`; the address
     /// is that of `index`, which may lie before the VMA. Requires: `lock`. Complexity: O(log n), and each of these.
-    template <class Visit>
-    void each_overlapping(std::uint64_t index, std::uint64_t n, Visit visit) {
+    void each_overlapping(std::uint64_t index, std::uint64_t n, function_ref<void(vma&, vaddr)> visit) {
         vmas_.each_overlapping(index, n, [&](vma& v) { visit(v, v.address_of(index)); });
     }
 

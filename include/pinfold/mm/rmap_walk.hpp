@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "file.hpp"
+#include "function_ref.hpp"
 #include "hugetlb_entry.hpp"
 #include "ksm_node.hpp"
 #include "space.hpp"
@@ -15,25 +16,21 @@ namespace pinfold::mm {
 
 namespace detail {
 
-/// Calls visit(space&, place, sub-page), or visit(space&, place, sub-page, vma) if that is what it takes.
-template <class P, class Visit>
-void visit_slot(Visit& visit, space<P>& mm, const typename space<P>::place& at, std::uint64_t k, const vma& v) {
-    if constexpr (std::is_invocable_v<Visit&, space<P>&, const typename space<P>::place&, std::uint64_t, const vma&>)
-        visit(mm, at, k, v);
-    else visit(mm, at, k);
-}
+/// What is called for a slot, with the place of the sub-page in the folio.
+template <class P>
+using slot_visitor = function_ref<void(space<P>&, const typename space<P>::place&, std::uint64_t, const vma&)>;
 
 /// Visits every slot that might hold an entry of the folio, under its page-table lock. Huge: the pmd slots as well as
 /// the ptes.
-template <class P, class Visit>
-void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
+template <class P>
+void each_slot_in(vma& v, vaddr a, std::uint64_t pages, slot_visitor<P> visit) {
     auto& mm = *static_cast<space<P>*>(v.owner);
     if (a % pmd_size == 0 && pages == pages_per_pmd) {
         const auto at = mm.tables.find(a, level::pmd);
         if (!at.reached(level::pmd)) return;
         word_guard lock(at.lock());
         if (!at.slot->read().is_table()) {
-            visit_slot<P>(visit, mm, at, 0, v);
+            visit(mm, at, 0, v);
             return;
         }
     }
@@ -42,12 +39,12 @@ void each_slot_in(vma& v, vaddr a, std::uint64_t pages, Visit& visit) {
         const auto at = mm.tables.find(a + (k << page_shift), level::pte);
         if (!at.reached(level::pte)) continue;
         word_guard lock(at.lock());
-        visit_slot<P>(visit, mm, at, k, v);
+        visit(mm, at, k, v);
     }
 }
 
-template <class P, class Visit>
-void each_slot(physical<P>&, frame<P>* head, Visit visit) {
+template <class P>
+void each_slot(physical<P>&, frame<P>* head, std::type_identity_t<slot_visitor<P>> visit) {
     const std::uint64_t n = head->pages();
     if (head->is_ksm()) {
         auto* node = head->template owner_as<ksm_node>();

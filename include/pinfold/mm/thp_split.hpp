@@ -18,7 +18,7 @@ namespace detail {
 template <class P>
 void unmap_from_file(physical<P>& phys, frame<P>* head) {
     std::uint64_t gone = 0;
-    each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k) {
+    each_slot(phys, head, [&](space<P>&, const typename space<P>::place& at, std::uint64_t k, const vma&) {
         const entry e = at.slot->read();
         if (!e.is_leaf() || e.has(eb::special) || e.has(eb::devmap) || e.number() != phys.number(head) + k) return;
         if (at.slot->take().has(eb::dirty)) head->set(pg::dirty);
@@ -130,7 +130,7 @@ private:
             return restore_entries(phys_, piece, piece, piece);
         constexpr std::uint64_t kept = entry::bit(eb::protnone) | entry::bit(eb::keyed) | entry::bit(eb::uffd_wp);
         const pfn n = phys_.number(piece);
-        each_slot(phys_, piece, [&](space<P>&, const place& at, std::uint64_t) {
+        each_slot(phys_, piece, [&](space<P>&, const place& at, std::uint64_t, const vma&) {
             const entry e = at.slot->read();
             if (e.kind() != entry_kind::migration || e.number() != n) return;
             at.slot->set(entry::leaf(phys_.number(phys_.zero_page()), (e.raw & kept) | entry::bit(eb::special)));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "function_ref.hpp"
 #include "vma.hpp"
 
 namespace pinfold::mm {
@@ -30,8 +31,7 @@ public:
     }
 
     /// Effects: calls visit(vma&) for each VMA that shows any of `n` pages from `first`.
-    template <class Visit>
-    void each_overlapping(std::uint64_t first, std::uint64_t n, Visit visit) const {
+    void each_overlapping(std::uint64_t first, std::uint64_t n, function_ref<void(vma&)> visit) const {
         each(root_, first, first + n < first ? ~std::uint64_t{0} : first + n, visit);
     }
 
@@ -101,8 +101,7 @@ private:
         refresh(*high);
         return high;
     }
-    template <class Visit>
-    static void each(vma* t, std::uint64_t first, std::uint64_t last, Visit& visit) {
+    static void each(vma* t, std::uint64_t first, std::uint64_t last, function_ref<void(vma&)> visit) {
         if (!t || (t->*Links).reach <= first) return;
         each(left(*t), first, last, visit);
         if (t->pgoff >= last) return;
