@@ -31,6 +31,28 @@ struct huge_family : family<P> {
     }
 };
 
+BOTH_PROFILES("the entry of a huge page that is split or moves is never empty: who reads it without the lock passes by a hole", "[thp-split]") {
+    huge_family<TestType> w;
+    const vaddr a = w.filled();
+    auto& phys = w.box.phys();
+    auto* const head = phys.head(w.page_at(a));
+    const auto number = phys.number(head);
+    const auto* const slot = w.t.mm().tables.find(a, mm::level::pmd).slot;
+    mm::entry seen;
+    hooked::once(mm::race_point::entry_taken, [&] { seen = slot->read(); });
+    if (GENERATE(true, false)) {
+        w.split_entry(a);
+    } else {
+        phys.lru_drain_all();
+        REQUIRE(mm::isolate(phys, head));
+        CHECK(mm::migrate_folio(phys, head, {}) == 0);
+    }
+    CHECK(seen.kind() == mm::entry_kind::migration);
+    CHECK(seen.number() == number);
+    CHECK(w.byte(w.t, a + 7 * one) == 8);
+    w.audit();
+}
+
 BOTH_PROFILES("after a split the lock and the reference are those of the page asked for", "[thp-split]") {
     huge_family<TestType> w;
     const vaddr a = w.filled();

@@ -84,8 +84,8 @@ struct entry {
 }
 
 /// The word an entry lives in.
-/// Synchronises: read() acquires what was published with the entry; set() releases it; take() and swap() are one
-/// sequentially consistent read-modify-write, so that what follows them is ordered behind (spec 01 §3, A1).
+/// Synchronises: read() acquires what was published with the entry; set() releases it; exchange(), take() and swap() are
+/// one sequentially consistent read-modify-write, so that what follows them is ordered behind (spec 01 §3, A1).
 class entry_slot {
 public:
     [[nodiscard]] entry read() const noexcept { return {static_cast<std::uint64_t>(word_.load_acquire())}; }
@@ -94,13 +94,18 @@ public:
         auto seen = static_cast<std::int64_t>(expected.raw);
         return word_.swap_if(seen, static_cast<std::int64_t>(desired.raw));
     }
-    /// Effects: clears the slot. Returns: what was in it, including bits set by accesses meanwhile.
-    entry take() noexcept {
+    /// Effects: the slot holds `now`. Returns: what was in it, including bits set by accesses meanwhile.
+    entry exchange(entry now) noexcept {
         std::int64_t seen = word_.load();
-        while (!word_.swap_if_weak(seen, 0)) {
+        while (!word_.swap_if_weak(seen, static_cast<std::int64_t>(now.raw))) {
         }
         return {static_cast<std::uint64_t>(seen)};
     }
+    /// Effects: clears the slot. Returns: as exchange().
+    entry take() noexcept { return exchange({}); }
+    /// The same for what comes back under this lock in another form: meanwhile it is on its way, and never empty, for
+    /// who reads the entry of a huge page without the lock would take it for a hole and pass by. Requires: its lock.
+    entry take_for_a_while() noexcept { return exchange(entry::make(entry_kind::migration, read().number(), 0)); }
 
 private:
     word64 word_;

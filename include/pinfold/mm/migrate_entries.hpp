@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "pagecache.hpp"
+#include "race_point.hpp"
 #include "rmap_walk.hpp"
 
 namespace pinfold::mm {
@@ -51,7 +52,8 @@ struct migration_unmapper {
         const bool mapped = e.is_leaf() ? !e.has(eb::special) : e.kind() == entry_kind::device_private;
         if (!mapped || e.number() != phys.number(head) + k) return;
         frame<P>* page = phys.nth(head, k);
-        const entry saved = slot.take();  // cleared and flushed: a fast pin that is not counted yet will not happen
+        const entry saved = slot.take_for_a_while();  // not there, and flushed: a fast pin that is not counted yet will not happen
+        P::races::at(race_point::entry_taken);
         const bool huge_pmd = whole && !head->is(pg::hugetlb);
         if (when == dirty_is_saved::first && !huge_pmd && saved.has(eb::dirty)) head->set(pg::dirty);
         bool exclusive = false;

@@ -20,6 +20,7 @@ enum class race_point : unsigned char {
     unmapped,           ///< nothing maps a folio that is to go from its place, and its file's lock is not taken yet
     moved,              ///< a folio is at its new place, or stays; its entries do not show it yet
     cleared,            ///< the entry of a huge page of a pool is empty; its lock is still held
+    entry_taken,        ///< an entry is about to be split, or to show that its page moves; its lock is still held
     slots_alone,        ///< a fault has seen that nobody else uses the slots it reads; its entry's lock is still held
     count_,
 };

@@ -3,6 +3,7 @@
 // pinned or not. Source: spec 02 §6 §8, spec 10 §12.
 #pragma once
 
+#include "race_point.hpp"
 #include "space.hpp"
 
 namespace pinfold::mm {
@@ -47,7 +48,8 @@ template <class P>
 template <class P>
 void split_pmd_locked(space<P>& mm, const typename space<P>::place& at, const vma* v) {
     physical<P>& phys = mm.phys;
-    const entry e = at.slot->take();
+    const entry e = at.slot->take_for_a_while();
+    P::races::at(race_point::entry_taken);
     frame<P>* head = phys.at(e.number());
     frame<P>* table = mm.tables.withdraw(at.table);
     entry_slot* pte = mm.tables.slots(table);

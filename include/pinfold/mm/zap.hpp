@@ -106,7 +106,9 @@ void zap_range(space<P>& mm, vma& v, vaddr from, vaddr to, bool v_stays = false)
     zap_gather<P> gather(mm, v.has(vm::locked));
     for (vaddr a = from; a < to;) {
         auto at = mm.tables.find(a, level::pte);
-        if ((at.at == level::pmd || at.at == level::pud) && is_huge(at.slot->read())) {
+        const entry above = at.at == level::pte ? entry{} : at.slot->read();
+        if (above.is_table()) continue;  // split since it was found
+        if ((at.at == level::pmd || at.at == level::pud) && is_huge(above)) {
             const std::uint64_t span = geo::span(at.at);
             const vaddr begin = align_down(a, span);
             word_guard lock(at.lock());
