@@ -43,6 +43,40 @@ void unmap_block(check::program& p, stage<P>& on) {
     });
 }
 
+/// The walk begins in tables that it remembers; they go with the only mapping that needs them, and come back as tables of
+/// another one, with the same entries in the same places. Asks: whether it asks if tables went.
+template <bool Asks>
+void reuse_remembered(check::program& p, stage<P>& on) {
+    constexpr vaddr elsewhere = scene<P>::base + mm::geometry<P::p4d_folded>::span(mm::level::pgd);
+    auto& s = on.set(p);
+    mm::mapping m;
+    m.at = elsewhere;
+    if (s.t.mmap(mm::page_size, m).error != 0) FAIL("no mapping");
+    s.map(1, 1);
+    s.uses = 1;
+    if (!s.pin(0)) FAIL("no pin");
+    s.unpin();
+    s.was_pinned = false;
+    auto& all = check::threading::all<mm::detail::table_cache>();
+    for (auto& remembered : all) remembered = check::threading::own<mm::detail::table_cache>();
+    if (!Asks)
+        asked::ask = [&](mm::race_point at) {
+            if (at != mm::race_point::before_walk) return;
+            for (auto& remembered : all)
+                remembered.place_of(s.base / mm::pmd_size).generation = s.t.mm().tables.generation();
+        };
+    p.thread([&] { (void)s.pin(0), s.unpin(); });
+    p.thread([&] {
+        s.acted = s.t.munmap(s.base, mm::page_size) == 0;
+        (void)s.t.store(elsewhere, 0x77);
+    });
+    p.at_end([&] {
+        asked::ask = nullptr;
+        check::that(s.acted, "munmap succeeds");
+        on.audit();
+    });
+}
+
 /// Pages of their own, of which the first stops being exclusive, or a folio of four: clear the entries, fence, look for pins.
 template <unsigned Pages, bool OfFolio = false>
 void clear_exclusive(check::program& p, stage<P>& on) {
@@ -120,6 +154,11 @@ TEST_CASE("a page or a block of pages that is unmapped and handed out again unde
     holds<P>("munmap of a block", in_order, unmap_block<2>);
     runs<P>("munmap of a block", unmap_block<2>);
     fails<P>("munmap of a block, entries looked at once", in_order, unmap_block<2>, missing::entry_look);
+}
+TEST_CASE("tables that a thread remembers are not freed under its walk, and forgotten afterwards") {
+    holds<P>("reuse of remembered tables", in_order, reuse_remembered<true>);
+    runs<P>("reuse of remembered tables", reuse_remembered<true>);
+    fails<P>("reuse of remembered tables, not asked whether they went", in_order, reuse_remembered<false>, missing::nothing);
 }
 TEST_CASE("a page alone or in a block or run stops being exclusive only if the walk did not pin it") {
     holds<P>("clearing of exclusive of a page", with_old_values, clear_exclusive<1>);

@@ -150,15 +150,22 @@ struct scene {
     [[nodiscard]] frame<P>* seen(std::uint64_t k) { return t.inspect(at(k)).page.page; }
 
     /// The lockless walk alone, over `n` pages from k on. Returns: the first page it holds now, or null.
-    frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin, std::uint64_t n = 1) {
+    frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin, std::uint64_t n = 1) {  // flags: PIN is among them
         if constexpr (P::fast_pins_are_noted) t.mm().has_pinned.store(1);
         std::array<frame<P>*, most> got{};
-        const std::uint64_t count = mm::fast_part<P>(t.mm(), at(k), at(k + n), flags, got.data(), nullptr);
+        const std::uint64_t count = walk(at(k), at(k + n), flags, got.data());
         if (count == 0) return nullptr;
         held = {got, count, k, flags};
         was_pinned = true;
         for (unsigned i = 0; i < uses; ++i) use();  // a step apart
         return got[0];
+    }
+    /// The form a call of that many pages takes, without what follows it.
+    std::uint64_t walk(vaddr from, vaddr to, unsigned flags, frame<P>** pages) {
+        if constexpr (mm::walks_in_blocks<P>)
+            if (to - from == mm::page_size)
+                return static_cast<std::uint64_t>(mm::detail::page_fast<P, true>(t.mm(), from, flags | foll::fast_only, pages));
+        return mm::fast_part<P>(t.mm(), from, to, flags, pages, nullptr);
     }
     /// What holds of a page as long as somebody pins it, whatever the others do.
     void use() {
@@ -211,6 +218,9 @@ public:
         if (!p.unwound()) leave();
         now_.reset();
         for (auto& parker : check::threading::all<mm::thread_parker>()) parker.park();  // a permit that nobody took
+        auto& slots = check::threading::all<mm::detail::thread_slot>();
+        for (std::size_t i = 0; i < slots.size(); ++i) check::threading::all<mm::detail::known_slot>()[i].at = &slots[i];
+        check::threading::all<mm::detail::table_cache>() = {};
         now_ = std::make_unique<scene<P>>(p, o);
         now_->box.warn().set_handler([](mm::warn_id, std::int64_t) noexcept {});
         return *now_;

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "fast_page.hpp"
 #include "memfd_pin.hpp"
 #include "walk_ranges.hpp"
 
@@ -21,6 +22,8 @@ public:
     explicit entry_points_6_12(space<P>& mm) : mm_(mm) {}
 
     long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+        if (detail::asks_for_a_page<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]]
+            return detail::page_fast<P, false>(mm_, start & page_mask, flags | foll::get | foll::unlockable, pages.data());
         return fast(start, nr, flags, foll::get, pages, trace);
     }
     long get_user_pages_fast_only(vaddr start, std::int64_t nr, unsigned flags, array pages,
@@ -28,6 +31,10 @@ public:
         return fast(start, nr, flags, foll::get | foll::fast_only, pages, trace);
     }
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+        if (detail::asks_for_a_page<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]] {
+            mm_.has_pinned.store(1);
+            return detail::page_fast<P, true>(mm_, start & page_mask, flags | foll::pin | foll::unlockable, pages.data());
+        }
         return fast(start, nr, flags, foll::pin, pages, trace);
     }
     /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.
@@ -72,6 +79,9 @@ private:
     using geo = geometry<P::p4d_folded>;
     static constexpr unsigned fast_flags = foll::write | foll::longterm | foll::force | foll::pin | foll::get |
                                            foll::fast_only | foll::nofault | foll::pci_p2pdma | foll::honor_numa_fault;
+    /// Of these, what a call for one page may ask for and be most simple: others bring questions about the page.
+    static constexpr unsigned plain_flags =
+        foll::write | foll::force | foll::nofault | foll::pci_p2pdma | foll::honor_numa_fault;
 
     static int refuse(space<P>& mm, warn_id site, unsigned flags, gup_trace* trace, rule why) {
         mm.phys.warn.emit(site, static_cast<std::int64_t>(flags));

@@ -25,6 +25,12 @@ inline fast_slot fast_slots[max_threads];
 inline word32 fast_slots_used;
 inline word64 fast_epoch{1};
 
+class thread_slot;
+/// Where this thread's slot is, once it has one: read without a question whether it is time to make it.
+struct known_slot {
+    thread_slot* at = nullptr;
+};
+
 /// The slot of this thread, given back when the thread ends. Also the number that spreads threads over batches.
 class thread_slot {
 public:
@@ -34,6 +40,8 @@ public:
                 std::int32_t free = 0;
                 if (!fast_slots[i].taken.swap_if(free, 1)) continue;
                 number = i;
+                line = &fast_slots[i];
+                threading::own<known_slot>().at = this;
                 std::int32_t used = fast_slots_used.load();
                 while (used < static_cast<std::int32_t>(i) + 1 &&
                        !fast_slots_used.swap_if(used, static_cast<std::int32_t>(i) + 1)) {
@@ -43,12 +51,18 @@ public:
     }
     thread_slot(const thread_slot&) = delete;
     thread_slot& operator=(const thread_slot&) = delete;
-    ~thread_slot() { fast_slots[number].taken.publish(0); }
+    ~thread_slot() {
+        threading::own<known_slot>().at = nullptr;
+        fast_slots[number].taken.publish(0);
+    }
 
     unsigned number = 0;
     unsigned depth = 0;
+    fast_slot* line = nullptr;
 };
 [[nodiscard]] inline thread_slot& this_thread() noexcept { return threading::own<thread_slot>(); }
+/// Returns: the same, or null where it was never asked for.
+[[nodiscard]] PINFOLD_DETAIL_HOT thread_slot* this_thread_if_known() noexcept { return threading::own<known_slot>().at; }
 
 }  // namespace detail
 
@@ -57,16 +71,24 @@ public:
 /// passed (it is he who pays); leaving releases those reads to whoever frees what was unhooked.
 class fast_section {
 public:
-    fast_section() noexcept : slot_(detail::this_thread()) {
-        if (slot_.depth++ != 0) return;
-        detail::fast_slots[slot_.number].since.publish(detail::fast_epoch.load_acquire());
-        asymmetric_fence::light();
-    }
+    fast_section() noexcept : slot_(detail::this_thread()) { enter(slot_); }
     fast_section(const fast_section&) = delete;
     fast_section& operator=(const fast_section&) = delete;
-    ~fast_section() {
-        if (--slot_.depth == 0) detail::fast_slots[slot_.number].since.publish(0);
+    PINFOLD_DETAIL_HOT ~fast_section() { leave(slot_); }
+
+    /// The two halves, for a function without a scope's clean-up; `mine` is the calling thread's. What is entered once is
+    /// left once, or adopted by a scope.
+    PINFOLD_DETAIL_HOT static void enter(detail::thread_slot& mine) noexcept {
+        if (mine.depth++ != 0) return;
+        mine.line->since.publish(detail::fast_epoch.load_acquire());
+        asymmetric_fence::light();
     }
+    PINFOLD_DETAIL_HOT static void leave(detail::thread_slot& mine) noexcept {
+        if (--mine.depth == 0) mine.line->since.publish(0);
+    }
+    explicit fast_section(std::adopt_lock_t) noexcept : slot_(detail::this_thread()) {}
+
+    [[nodiscard]] unsigned thread() const noexcept { return slot_.number; }
 
     /// Returns: whether this thread is in a section now.
     [[nodiscard]] static bool active() noexcept { return detail::this_thread().depth != 0; }

@@ -295,13 +295,8 @@ template <class P>
     plain_progress done{start};
     if constexpr (walks_in_blocks<P>)
         if (!trace && !runs) {
-            const bool pin = (flags & foll::pin) != 0;
-            if (end - start == page_size)
-                done = pin ? hold_plain_page<P, true>(mm, start, flags, pages)
-                           : hold_plain_page<P, false>(mm, start, flags, pages);
-            else
-                done = pin ? hold_plain_rows<P, true>(mm, start, end, flags, pages)
-                           : hold_plain_rows<P, false>(mm, start, end, flags, pages);
+            done = (flags & foll::pin) != 0 ? hold_plain_rows<P, true>(mm, start, end, flags, pages)
+                                            : hold_plain_rows<P, false>(mm, start, end, flags, pages);
         }
     std::uint64_t nr = done.held;
     if (done.more)

@@ -31,6 +31,10 @@ struct pin_counters {
 class pin_statistics {
 public:
     PINFOLD_DETAIL_HOT void acquired(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].acquired, n); }
+    /// The same by the thread with this number, which is the calling one.
+    PINFOLD_DETAIL_HOT void acquired_by(unsigned thread, unsigned node, std::uint64_t n) noexcept {
+        count(threads()[thread].at[node].acquired, n);
+    }
     PINFOLD_DETAIL_HOT void released(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].released, n); }
 
     /// Complexity: linear in the number of threads there have been at once.

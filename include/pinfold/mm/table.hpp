@@ -10,6 +10,7 @@
 #include "entry.hpp"
 #include "fast_section.hpp"
 #include "physical.hpp"
+#include "table_cache.hpp"
 
 namespace pinfold::mm {
 
@@ -35,6 +36,8 @@ public:
 
     [[nodiscard]] page* root() const noexcept { return root_; }
     [[nodiscard]] entry_slot* root_slots() const noexcept { return root_slots_; }
+    /// Another one whenever a table was unhooked, and of no other page_tables ever.
+    [[nodiscard]] std::int64_t generation() const noexcept { return generation_.load_acquire(); }
     [[nodiscard]] entry_slot* slots(const page* table) const noexcept { return slots(phys_.number(table)); }
     [[nodiscard]] entry_slot* slots(pfn table) const noexcept {
         return reinterpret_cast<entry_slot*>(phys_.data.bytes(table));
@@ -126,11 +129,13 @@ public:
     /// nothing mapped in there, and no rmap that can still reach it.
     void free_range(vaddr floor, vaddr ceiling) {
         trim(root_, level::pgd, 0, floor, ceiling);
+        forget_remembered();
         flush_retired();
     }
     /// Effects: the same for everything, the root included. Requires: nobody walks any more.
     void free_all() {
         trim(root_, level::pgd, 0, 0, ~vaddr{0});
+        forget_remembered();
         flush_retired();
         while (!collect()) fast_section::wait_for_others();
         free_now(root_);
@@ -185,9 +190,14 @@ private:
         }
     }
 
+    /// Effects: walks that begin from now on find the tables anew. Behind the unhooking: who asks now remembers what is
+    /// hooked; and before the wait for open sections: who asked before is in one.
+    void forget_remembered() noexcept { generation_.publish(detail::next_generation()); }
+
     deferred_free<page*>& retired() noexcept { return deferred_; }
 
     physical<P>& phys_;
+    word64 generation_{detail::next_generation()};
     word64 count_;
     page* root_;
     entry_slot* const root_slots_ = slots(root_);

@@ -117,7 +117,7 @@ private:
     /// Ask: asks for lines of entries further on; there are `ahead` of them behind the row.
     template <bool Ask>
     [[gnu::noinline]] static void hold_row(const entry_slot* slot, std::uint64_t n, page** pages,
-                                          const typename walk_rules<P>::test& rule, const physical<P>& phys, row& out) {
+                                          const entry_test& rule, const physical<P>& phys, row& out) {
         const auto find = phys.map.finder();
         const auto plain = rule;
         looks<P, wide> seen;
@@ -262,7 +262,7 @@ private:
     unsigned node_ = 0;           ///< where they are
     const entry_slot* asked_ = nullptr;  ///< up to where lines were asked for
     const walk_rules<P>& rules_;
-    const typename walk_rules<P>::test plain_;
+    const entry_test plain_;
     std::uint64_t most_;
 };
 

@@ -19,8 +19,11 @@ struct kinds {
     /// Whether one of them may be something else than memory that is counted page by page. Device is the one zone of four
     /// with both bits; of many frames they may come from two zones, and who wants to be sure asks each.
     [[nodiscard]] PINFOLD_DETAIL_HOT bool odd() const noexcept {
-        constexpr std::int64_t bits = page::bit(pg::large) | page::bit(pg::zero);
-        return (any & bits) != 0 || (any & device) == device;
+        return (carried() & strange) != 0;
+    }
+    /// The same of one frame, which may also be one that nobody has marked referenced yet.
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool odd_or_new() const noexcept {
+        return ((carried() ^ page::bit(pg::referenced)) & (strange | page::bit(pg::referenced))) != 0;
     }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool of_one_node() const noexcept {
         return ((any ^ all) & (std::int64_t{15} << page::node_shift)) == 0;
@@ -28,7 +31,12 @@ struct kinds {
 
 private:
     static_assert(static_cast<unsigned>(zone_kind::device) == 3 && zone_kinds == 4);
-    static constexpr std::int64_t device = std::int64_t{3} << page::zone_shift;
+    /// With one more zone: both bits of a device's carry into the third.
+    [[nodiscard]] PINFOLD_DETAIL_HOT std::int64_t carried() const noexcept {
+        return any + (std::int64_t{1} << page::zone_shift);
+    }
+    static constexpr std::int64_t strange =
+        (std::int64_t{zone_kinds} << page::zone_shift) | page::bit(pg::large) | page::bit(pg::zero);
 };
 
 /// Flags and owners of many frames, gathered: of those that are held, who know what they are. Two words at a time (Wide).

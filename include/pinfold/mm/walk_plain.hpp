@@ -20,10 +20,10 @@ struct plain_progress {
 
 /// Returns: the slot over the ptes of `a`, and in `e` what it holds; null where the way does not lead there.
 template <class P, level L = level::pgd>
-[[nodiscard]] PINFOLD_DETAIL_HOT entry_slot* slot_above_ptes(const page_tables<P>& tables, entry_slot* table, vaddr a,
-                                                            entry& e) noexcept {
+[[nodiscard]] PINFOLD_DETAIL_HOT const entry_slot* slot_above_ptes(const page_tables<P>& tables, const entry_slot* table, vaddr a,
+                                                                  entry& e) noexcept {
     using geo = geometry<P::p4d_folded>;
-    entry_slot* const slot = table + geo::index(a, L);
+    const entry_slot* const slot = table + geo::index(a, L);
     e = slot->read();
     P::races::at(race_point::entry_read);
     if (!e.is_table()) return nullptr;
@@ -31,45 +31,24 @@ template <class P, level L = level::pgd>
     else return slot_above_ptes<P, geo::child(L)>(tables, tables.slots(e.number()), a, e);
 }
 
-/// As hold_plain_rows, for one page: most calls ask for no more.
-template <class P, bool Pin>
-[[nodiscard]] PINFOLD_DETAIL_HOT plain_progress hold_plain_page(space<P>& mm, vaddr a, unsigned flags, frame<P>** pages) {
-    using one = single<P, Pin>;
-    using races = typename P::races;
-    const walk_rules<P> rules(mm.phys, flags);
-    entry upper;
-    const entry_slot* const above = slot_above_ptes(mm.tables, mm.tables.root_slots(), a, upper);
-    if (!above) [[unlikely]]
-        return {a};
-    const entry_slot* const slot = mm.tables.slots(upper.number()) + geometry<P::p4d_folded>::index(a, level::pte);
-    const entry e = slot->read();
-    races::at(race_point::entry_read);
-    frame<P>* const page = mm.phys.at(e.number());
-    if (!rules.plain_leaf().passes(e) || rules.asks_each() || rules.asks_unshare(e) || is_odd(page)) [[unlikely]]
-        return {a};
-    races::at(race_point::head_resolved);
-    if (!one::grab(page)) [[unlikely]]
-        return {a};
-    physical<P>::ops::count_type::fence();
-    races::at(race_point::added);
-    looks<P, false> seen;
-    seen.add(page);
-    const kinds<P> of = seen.flags();
-    races::at(race_point::head_checked);
-    *pages = page;
-    const bool same = slot->read() == e;
-    if (!same || !P::steps::table_is_still(*above, upper) || of.odd() ||
-        (P::fast_asks_folio && (seen.all_owners() & 1) == 0)) [[unlikely]] {
-        const walk_step s = pte_blocks<P, Pin>(rules).settle(slot, {*above, upper}, 1, same, pages);
-        if (s.served == 0) return {a, 0, 0, s.next != walk_step::stop};
+/// Returns: where the ptes of `a` are, remembered or found now; null where the way does not lead to ptes.
+/// Requires: a fast section. The entry above was read in it.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT const reached_table* ptes_of(const page_tables<P>& tables, vaddr a) noexcept {
+    const std::uint64_t region = a / pmd_size;
+    reached_table* place = &this_threads_tables().place_of(region);
+    __asm__("" : "+r"(place));  // one register for its address, not its parts in three
+    reached_table& t = *place;
+    const std::int64_t generation = tables.generation();
+    if (t.generation == generation && t.region == region && t.above->read() == t.upper) [[likely]] {
+        P::races::at(race_point::entry_read);
+        return &t;
     }
-    races::at(race_point::entry_checked);
-    if constexpr (Pin) mm.phys.stats.acquired(page->node(), 1);
-    mm.phys.note(page, one::kind, 1);
-    if (!page->is(pg::referenced)) [[unlikely]]
-        page->set(pg::referenced);
-    races::at(race_point::between_entries);
-    return {a + page_size, 1, 0, false};
+    entry upper;
+    const entry_slot* const above = slot_above_ptes(tables, tables.root_slots(), a, upper);
+    if (!above) return nullptr;
+    t = {generation, region, above, upper, tables.slots(upper.number())};
+    return &t;
 }
 
 /// Effects: one unit on each page from `start` on, as far as blocks serve them. Requires: a fast section.
@@ -81,15 +60,15 @@ template <class P, bool Pin>
     vaddr at = start;
     std::uint64_t held = 0, began = 0;
     do {
-        entry upper;
-        entry_slot* const above = slot_above_ptes(mm.tables, mm.tables.root_slots(), at, upper);
-        if (!above) return {at, held, held};
+        const reached_table* const reached = ptes_of(mm.tables, at);
+        if (!reached) return {at, held, held};
+        const typename pte_blocks<P, Pin>::table table{*reached->above, reached->upper};
         began = held;
         const vaddr table_end = align_down(at, pmd_size) + pmd_size;
         std::uint64_t left = ((table_end < end ? table_end : end) - at) >> page_shift;
-        entry_slot* slot = mm.tables.slots(upper.number()) + geometry<P::p4d_folded>::index(at, level::pte);
+        entry_slot* slot = reached->ptes + geometry<P::p4d_folded>::index(at, level::pte);
         do {
-            const walk_step s = blocks.take_plain(slot, {*above, upper}, left, pages + held);
+            const walk_step s = blocks.take_plain(slot, table, left, pages + held);
             slot += s.served;
             left -= s.served;
             held += s.served;

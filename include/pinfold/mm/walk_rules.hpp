@@ -10,6 +10,22 @@
 
 namespace pinfold::mm::detail {
 
+/// Of the bits of an entry, those asked about, and what they must be.
+struct entry_test {
+    std::uint64_t mask, value;
+    [[nodiscard]] bool passes(entry e) const noexcept { return (e.raw & mask) == value; }
+};
+/// An entry grants what these flags ask, and is neither special nor a device's, if and only if it passes.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT entry_test plain_leaf(unsigned flags) noexcept {
+    constexpr auto bit = [](eb b) { return entry::bit(b); };
+    const std::uint64_t yes = static_cast<std::uint64_t>(entry_kind::leaf) | bit(eb::user) |
+                              (flags & foll::write) / foll::write * bit(eb::writable);
+    constexpr std::uint64_t no = 15 | bit(eb::protnone) | bit(eb::keyed) | bit(eb::special) | bit(eb::devmap) |
+                                 (P::fast_heeds_guards ? bit(eb::guarded) : 0);
+    return {yes | no, yes};
+}
+
 template <class P>
 class walk_rules {
 public:
@@ -23,19 +39,7 @@ public:
         return e.is_leaf() && e.has(eb::user) && !e.denies_access() && (!wants(foll::write) || e.has(eb::writable));
     }
 
-    /// An entry grants, and is neither special nor a device's, if and only if (raw & mask) == value.
-    struct test {
-        std::uint64_t mask, value;
-        [[nodiscard]] bool passes(entry e) const noexcept { return (e.raw & mask) == value; }
-    };
-    [[nodiscard]] test plain_leaf() const noexcept {
-        constexpr auto bit = [](eb b) { return entry::bit(b); };
-        const std::uint64_t yes = static_cast<std::uint64_t>(entry_kind::leaf) | bit(eb::user) |
-                                  (wants(foll::write) ? bit(eb::writable) : 0);
-        constexpr std::uint64_t no = 15 | bit(eb::protnone) | bit(eb::keyed) | bit(eb::special) | bit(eb::devmap) |
-                                     (P::fast_heeds_guards ? bit(eb::guarded) : 0);
-        return {yes | no, yes};
-    }
+    [[nodiscard]] entry_test plain_leaf() const noexcept { return detail::plain_leaf<P>(flags_); }
 
     /// gup_fast_folio_allowed: asked after the grab, so the folio is stable. Source: spec 05 §5.
     [[nodiscard]] bool allowed(const page* head) const noexcept {
