@@ -135,9 +135,8 @@ struct scene {
     void name(std::uint64_t k) {
         const std::string of = " of page " + std::to_string(k);
         frame<P>& page = *seen(k);
-        const auto* const words = reinterpret_cast<const std::int32_t*>(&page.count);  // pins of their own first, if any
-        constexpr std::size_t last = sizeof page.count / sizeof *words - 1;
-        program.name(words[last], "count" + of), program.name(words[0], "pins" + of);
+        static_assert(sizeof page.count == sizeof(typename decltype(page.count)::word));  // pins and all
+        program.name(page.count, "count" + of);
         program.name(page.flags, "flags" + of), program.name(page.link, "link" + of);
         program.name(page.mapping, "mapping" + of), program.name(page.mapcount, "mapcount" + of);
         const auto& tables = t.mm().tables;

@@ -378,7 +378,7 @@ public:
     static trial layout() {
         trial t;
         using real = typename Subject::template count<P>;
-        constexpr std::size_t words_of = traits::has_pin_word ? 2 : 1;
+        constexpr std::size_t words_of = traits::has_pin_word && !traits::joined ? 2 : 1;
         t.need(sizeof(real) == words_of * sizeof(typename P::word) && alignof(real) == alignof(typename P::word),
                [] { return "it has " + std::to_string(sizeof(real)) + " bytes"; });
         return t;

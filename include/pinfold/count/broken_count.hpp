@@ -11,6 +11,7 @@ namespace pinfold::detail {
 
 struct broken_count {
     using value_type = std::int64_t;
+    using units_type = std::int64_t;
 
     template <class... A> void init(const A&...) noexcept {}
     template <class... A> outcome try_get(const A&...) noexcept { return {}; }

@@ -22,7 +22,7 @@ namespace detail {
 /// What the undo of a refused grab calls: a full release that reports the zero crossing.
 struct release_at_zero {
     template <class Count>
-    crossing operator()(Count& c, typename Count::value_type units) const noexcept {
+    crossing operator()(Count& c, typename Count::units_type units) const noexcept {
         return c.drop_units(units);
     }
 };
@@ -43,12 +43,13 @@ struct pin_word<Word, false> {};
 /// lock under which the head cannot reach zero. n is a number of plain counts; n ≥ 1.
 /// `large` matters to hybrid_pins only: whether this head counts pins exactly; other schemes ignore it.
 template <class P = count_defaults, bool Valid = count_policy<P>>
-class count : private detail::pin_word<typename P::word, count_traits<P>::has_pin_word> {
+class count : private detail::pin_word<typename P::word, count_traits<P>::has_pin_word && !count_traits<P>::joined> {
 public:
     using policy = P;
     using traits = count_traits<P>;
     using word = typename P::word;
-    using value_type = typename traits::value_type;
+    using value_type = typename traits::value_type;   ///< of the reference count
+    using units_type = typename traits::stored_type;  ///< of what is added to the head word, and given back
 
     /// Effects: a dead head. Complexity: one plain store per word.
     count() noexcept : refs_(traits::dead_value) {}
@@ -58,7 +59,7 @@ public:
     /// Effects: dead → live with n references. Requires: the caller owns the dead head alone.
     /// Synchronises: release; whoever grabs the head sees what was done to the page before. With sticky_dead it
     /// adds and does not store, so that grabs in flight are not lost (I3). Source: spec 01 §2.1.
-    void init(std::uint64_t n = 1) noexcept { unfreeze(units(n)); }
+    void init(std::uint64_t n = 1) noexcept { unfreeze(static_cast<value_type>(n)); }
 
     // ---- references ---------------------------------------------------------------------------------------
 
@@ -69,7 +70,7 @@ public:
     /// Complexity: sticky_dead one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get(std::uint64_t n = 1, Undo undo = {}) noexcept {
-        return try_units<false>(n, 1, undo);
+        return try_units<false>(n, 1, units(n), undo);
     }
 
     /// Effects: n references. Requires: evidence. Cannot fail; if the word turns negative all the same, one
@@ -87,7 +88,7 @@ public:
     /// Source: spec 01 §2.2 try_grab_folio.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1, Undo undo = {}) noexcept {
-        return try_held<false>(n, 1, undo);
+        return try_held<false>(n, 1, units(n), undo);
     }
 
     /// Effects: gives n references back. Returns: zero when this thread killed the head: it alone may free it.
@@ -104,10 +105,12 @@ public:
     PINFOLD_DETAIL_HOT outcome try_pin(std::uint64_t n = 1, bool large = false, Undo undo = {}) noexcept
         requires traits::has_pins
     {
-        if constexpr (traits::has_pin_word) {
+        if constexpr (traits::joined) {
+            if (large) return try_units<true>(n, 1, exact_units(n), undo);
+        } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) return try_pin_exact(n, undo);
         }
-        return try_units<true>(n, traits::pin_unit, undo);
+        return try_units<true>(n, traits::pin_unit, pin_units(n), undo);
     }
 
     /// As get, for n pins. Requires also: pins are not blocked, nor being blocked.
@@ -115,7 +118,9 @@ public:
         requires traits::has_pins
     {
         PINFOLD_ASSERT(n <= traits::batch_max(is_exact(large) ? 1 : traits::pin_unit));
-        if constexpr (traits::has_pin_word) {
+        if constexpr (traits::joined) {
+            if (large) return hold_units(exact_units(n));
+        } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 hold_units(units(n));
                 this->pin_word_.adjust(units(n));
@@ -130,16 +135,18 @@ public:
     PINFOLD_DETAIL_HOT outcome try_pin_held(std::uint64_t n = 1, bool large = false, Undo undo = {}) noexcept
         requires traits::has_pins
     {
-        if constexpr (traits::has_pin_word) {
+        if constexpr (traits::joined) {
+            if (large) return try_held<true>(n, 1, exact_units(n), undo);
+        } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
-                const outcome got = try_held<false>(n, 1, undo);
+                const outcome got = try_held<false>(n, 1, units(n), undo);
                 if (!got) return got;
                 if (this->pin_word_.hold(units(n))) [[unlikely]]
                     return detail::refusal(refuse_exact(units(n), undo));
                 return {};
             }
         }
-        return try_held<true>(n, traits::pin_unit, undo);
+        return try_held<true>(n, traits::pin_unit, pin_units(n), undo);
     }
 
     /// Effects: gives n pins back; an exact count is lowered before the reference is dropped (spec 01 §2.3).
@@ -163,10 +170,9 @@ public:
             return split_pinned(refs_.load());
         } else {
             if constexpr (traits::form == pin_form::hybrid) {
-                if (large)
-                    return pinned{traits::pin_word_pinned(this->pin_word_.load()) ? pinned::certainly : pinned::no};
+                if (large) return pinned{exact_pinned() ? pinned::certainly : pinned::no};
             }
-            return detail::overlay_pinned<traits>(refs_.load());
+            return detail::overlay_pinned<traits>(raw());
         }
     }
 
@@ -175,17 +181,20 @@ public:
     /// Effects: live → frozen iff the word is exactly `expected` units: the caller then owns the head alone and
     /// may change its layout. May fail although only the caller holds it, because of a grab in flight.
     /// Synchronises: sequentially consistent on success. Source: spec 01 page_ref_freeze, spec 02 §3.
-    [[nodiscard]] bool freeze(value_type expected) noexcept { return refs_.swap_if(expected, traits::dead_value); }
+    [[nodiscard]] bool freeze(value_type expected) noexcept {
+        units_type all = stored(expected);
+        return refs_.swap_if(all, stored(traits::dead_value));
+    }
 
     /// Effects: frozen or dead → live with exactly `value` units. Requires: the caller froze or owns it; value > 0.
     /// Synchronises: release.
     void unfreeze(value_type value) noexcept {
         PINFOLD_ASSERT(value > 0);
-        PINFOLD_ASSERT(traits::in_dead_band(refs_.load()));
+        PINFOLD_ASSERT(traits::in_dead_band(raw()));
         if constexpr (traits::optimistic)
             refs_.publish_add(detail::wrap_sub(value, traits::dead_value));
         else
-            refs_.publish(value);
+            refs_.publish(stored(value));
     }
 
     /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
@@ -227,13 +236,13 @@ public:
 
     // ---- queries ------------------------------------------------------------------------------------------
 
-    /// Returns: the count word as it is, grabs in flight and dead values included. Synchronises: relaxed.
-    [[nodiscard]] value_type raw() const noexcept { return refs_.load(); }
+    /// Returns: the reference count as it is, grabs in flight and dead values included. Synchronises: relaxed.
+    [[nodiscard]] value_type raw() const noexcept { return references(refs_.load()); }
 
     /// Returns: the reference count as Linux shows it: pins included as the scheme counts them (overlay: bias
     /// units each; exact, split: one each); 0 for a dead head, without the mark of block_pins(). Synchronises: relaxed.
     [[nodiscard]] std::int64_t refs() const noexcept {
-        value_type v = refs_.load();
+        value_type v = raw();
         if (traits::in_dead_band(v)) return 0;
         if (traits::in_blocked_band(v)) v = detail::wrap_sub(v, traits::block_offset);
         if constexpr (traits::form == pin_form::split)
@@ -250,6 +259,8 @@ public:
             const value_type v = refs_.load();
             using U = typename traits::unsigned_type;
             return split_pinned(v) ? static_cast<std::int64_t>(static_cast<U>(v) >> traits::ref_bits) : 0;
+        } else if constexpr (traits::joined) {
+            return static_cast<std::int64_t>(lower(refs_.load()));
         } else {
             const value_type v = this->pin_word_.load();
             using U = typename traits::unsigned_type;
@@ -257,7 +268,7 @@ public:
         }
     }
 
-    [[nodiscard]] bool is_dead() const noexcept { return traits::in_dead_band(refs_.load()); }
+    [[nodiscard]] bool is_dead() const noexcept { return traits::in_dead_band(raw()); }
 
     /// Full fence after a successful try_pin or try_get, before the caller re-reads the entry that led it here:
     /// together with the unmapper's fence either side sees the other (spec 01 §3, B3).
@@ -267,10 +278,12 @@ public:
 
     /// Effects: lowers the exact count of n pins, where there is one. Returns: the units of the head word that
     /// remain to be dropped.
-    PINFOLD_DETAIL_HOT value_type release_pin_part(std::uint64_t n, bool large) noexcept
+    PINFOLD_DETAIL_HOT units_type release_pin_part(std::uint64_t n, bool large) noexcept
         requires traits::has_pins
     {
-        if constexpr (traits::has_pin_word) {
+        if constexpr (traits::joined) {
+            if (large) return exact_units(n);
+        } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 PINFOLD_ASSERT(this->pin_word_.load() >= units(n));
                 this->pin_word_.adjust_sub(units(n));
@@ -281,7 +294,7 @@ public:
     }
 
     /// Effects: subtracts u units; kills the head at zero. Returns: zero or none.
-    PINFOLD_DETAIL_HOT crossing drop_units(value_type u) noexcept {
+    PINFOLD_DETAIL_HOT crossing drop_units(units_type u) noexcept {
         if constexpr (traits::overflow == overflow_rule::saturate) {
             return detail::drop_saturating<P>(refs_, u);
         } else {
@@ -294,7 +307,7 @@ public:
 
     /// As drop_units, for a caller that acts on the crossing: `crossed(crossing)` runs out of line, in one call.
     template <class Crossed>
-    PINFOLD_DETAIL_HOT void drop_units_then(value_type u, Crossed crossed) noexcept {
+    PINFOLD_DETAIL_HOT void drop_units_then(units_type u, Crossed crossed) noexcept {
         if constexpr (traits::overflow == overflow_rule::saturate) {
             if (const crossing reached = drop_units(u); reached != crossing::none) [[unlikely]]
                 crossed(reached);
@@ -307,25 +320,32 @@ public:
 
     /// As drop_units; returns idle when the word became exactly 1: at that value the count is stable, nobody else
     /// holds a reference (spec 03 §3).
-    PINFOLD_DETAIL_HOT crossing drop_units_idle(value_type u) noexcept {
-        const value_type now = refs_.drop_fetch(u);
-        if (now == 1) [[unlikely]]
+    PINFOLD_DETAIL_HOT crossing drop_units_idle(units_type u) noexcept {
+        const units_type now = refs_.drop_fetch(u);
+        if (now == units(1)) [[unlikely]]
             return crossing::idle;
         if (now == 0) [[unlikely]]
             return kill();
         return crossing::none;
     }
 
-    /// Units of n references and of n pins in the head word.
-    static constexpr value_type units(std::uint64_t n) noexcept { return static_cast<value_type>(n); }
-    static constexpr value_type pin_units(std::uint64_t n) noexcept {
-        return static_cast<value_type>(n * traits::pin_unit);
+    /// Units of n references, of n pins that are part of them, and of n that are counted in the same word besides.
+    static constexpr units_type units(std::uint64_t n) noexcept { return static_cast<units_type>(n << traits::refs_shift); }
+    static constexpr units_type pin_units(std::uint64_t n) noexcept { return units(n * traits::pin_unit); }
+    static constexpr units_type exact_units(std::uint64_t n) noexcept
+        requires traits::joined
+    {
+        return static_cast<units_type>((n << traits::refs_shift) + n);
     }
 
     /// Effects: sets the words. Requires: nobody else can see the head. For tests and for building a state.
     void set_raw(value_type refs, value_type pins = 0) noexcept {
-        refs_.store(refs);
-        if constexpr (traits::has_pin_word) this->pin_word_.store(pins);
+        if constexpr (traits::joined) {
+            refs_.store(static_cast<units_type>(stored(refs) | static_cast<units_type>(lower(pins))));
+        } else {
+            refs_.store(refs);
+            if constexpr (traits::has_pin_word) this->pin_word_.store(pins);
+        }
         (void)pins;
     }
 
@@ -336,14 +356,44 @@ private:
         return (v >> traits::ref_bits) != 0 && !traits::in_dead_band(v) && !traits::in_blocked_band(v);
     }
 
-    /// Whether a live word of value v can be lowered by u units somebody holds.
-    static constexpr bool covers(value_type v, value_type u) noexcept { return v < 0 || v >= u || u < 0; }
+    // The head word, and the reference count in it: all of the word, or its upper half.
+    static constexpr value_type references(units_type word) noexcept {
+        return static_cast<value_type>(word >> traits::refs_shift);
+    }
+    static constexpr units_type stored(value_type refs) noexcept {
+        using U = std::make_unsigned_t<units_type>;
+        return static_cast<units_type>(static_cast<U>(static_cast<U>(refs) << traits::refs_shift));
+    }
+    /// The lower half of a joined word; of every other word all of it.
+    template <class V>
+    static constexpr typename traits::unsigned_type lower(V word) noexcept {
+        return static_cast<typename traits::unsigned_type>(word);
+    }
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool exact_pinned() const noexcept {
+        if constexpr (traits::joined) return lower(refs_.load()) != 0;
+        else return traits::pin_word_pinned(this->pin_word_.load());
+    }
 
+    /// Whether a live word of value v can be lowered by u units somebody holds.
+    static constexpr bool covers(units_type v, units_type u) noexcept {
+        return v < 0 || u < 0 || (v >= u && (!traits::joined || lower(v) >= lower(u)));
+    }
+    /// Whether zero_is_dead refuses to add to a word.
+    PINFOLD_DETAIL_HOT static constexpr bool refuses(units_type seen) noexcept {
+        if constexpr (traits::joined && (traits::overflow == overflow_rule::refuse || traits::overflow == overflow_rule::trap))
+            return seen < units(1);
+        else return detail::refuses<P>(references(seen));
+    }
+    PINFOLD_DETAIL_HOT static units_type raised(units_type seen, units_type u) noexcept {
+        if constexpr (traits::joined) return detail::wrap_add(seen, u);
+        else return detail::raised<P>(seen, u);
+    }
+
+    /// n times `unit` references, which are u units of the head word.
     template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
+    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, units_type u, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
             return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
-        const auto u = static_cast<value_type>(n * unit);
         if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
                 const value_type seen = refs_.load();
@@ -361,14 +411,16 @@ private:
             }
             return {};
         } else {
-            value_type seen = refs_.load();
+            units_type seen = refs_.load();
             for (;;) {
-                if (detail::refuses<P>(seen)) [[unlikely]] {
-                    if (IsPin || !traits::in_blocked_band(seen)) return detail::refusal(detail::explain<P, IsPin>(seen, u));
+                if (refuses(seen)) [[unlikely]] {
+                    const value_type met = references(seen);
+                    if (IsPin || !traits::in_blocked_band(met))
+                        return detail::refusal(detail::explain<P, IsPin>(met, references(u)));
                 }
-                const value_type now = detail::raised<P>(seen, u);
+                const units_type now = raised(seen, u);
                 if (refs_.swap_if_weak(seen, now)) [[likely]] {
-                    detail::report_saturation<P>(seen, now, u);
+                    if constexpr (!traits::joined) detail::report_saturation<P>(seen, now, u);
                     return {};
                 }
             }
@@ -393,7 +445,7 @@ private:
 
     template <class Undo>
     PINFOLD_DETAIL_HOT outcome try_pin_exact(std::uint64_t n, Undo undo) noexcept {
-        const outcome got = try_units<false>(n, 1, undo);
+        const outcome got = try_units<false>(n, 1, units(n), undo);
         if (!got) [[unlikely]]
             return got;
         if (this->pin_word_.grab(units(n))) [[unlikely]]
@@ -413,8 +465,8 @@ private:
         return {blocked ? errc::pins_blocked : errc::overflow, undo(*this, u)};
     }
 
-    PINFOLD_DETAIL_HOT void hold_units(value_type u) noexcept {
-        PINFOLD_ASSERT(traits::overflow == overflow_rule::saturate || !traits::looks_freed(refs_.load()));
+    PINFOLD_DETAIL_HOT void hold_units(units_type u) noexcept {
+        PINFOLD_ASSERT(traits::overflow == overflow_rule::saturate || !traits::looks_freed(raw()));
         if constexpr (traits::overflow == overflow_rule::unchecked) {
             refs_.adjust(u);
         } else if constexpr (traits::overflow == overflow_rule::saturate) {
@@ -426,22 +478,23 @@ private:
     }
 
     // Cold sides read the word themselves: its address is then no part of the hot path.
-    PINFOLD_DETAIL_COLD void held_negative(value_type u) noexcept { detail::held_negative<P>(refs_.load(), u); }
+    PINFOLD_DETAIL_COLD void held_negative(units_type u) noexcept { detail::held_negative<P>(raw(), references(u)); }
     PINFOLD_DETAIL_COLD outcome refuse_batch(std::uint64_t n, std::uint64_t limit) noexcept {
-        return detail::refuse_batch<P>(refs_.load(), limit, n);
+        return detail::refuse_batch<P>(raw(), limit, n);
     }
 
     template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit, Undo undo) noexcept {
+    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit, units_type u, Undo undo) noexcept {
         if (n > traits::batch_max(unit)) [[unlikely]]
             return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
-        const auto u = static_cast<value_type>(n * unit);
         if constexpr (traits::overflow == overflow_rule::unchecked || traits::overflow == overflow_rule::saturate) {
             hold_units(u);
         } else {
-            value_type seen = refs_.load();
-            if (seen <= 0) [[unlikely]] {
-                if (IsPin || !traits::in_blocked_band(seen)) return detail::refusal(detail::explain_held<P>(seen, u));
+            units_type seen = refs_.load();
+            if (references(seen) <= 0) [[unlikely]] {
+                const value_type met = references(seen);
+                if (IsPin || !traits::in_blocked_band(met))
+                    return detail::refusal(detail::explain_held<P>(met, references(u)));
             }
             if constexpr (traits::optimistic) {
                 if (refs_.hold(u)) [[unlikely]]

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "../pinfold.hpp"
 #include "device_policy.hpp"
@@ -45,8 +46,8 @@ struct frame_count_policy : pinfold::count_defaults {
         static void saturated(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
         static void underflow(std::int64_t, std::int64_t, std::uint64_t) noexcept {}
     };
-    using word = word32;
     using pins = typename P::pins;
+    using word = std::conditional_t<pinfold::detail::joins<pins>, word64, word32>;
     using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
     using overflow = typename P::overflow;
     using warnings = silent;

@@ -107,7 +107,7 @@ struct foll_pin_2019 : profile_defaults {
 /// Linux 6.12. Source: spec 10 wins where another file differs.
 struct linux_6_12 : profile_defaults {
     static constexpr const char* name = "linux_6_12";
-    using pins = pinfold::hybrid_pins<large_folio{}, 1024>;
+    using pins = pinfold::hybrid_word_pins<large_folio{}, 1024>;  ///< of large folios exact, as ever; in the same word
     using devices = one_based_6_12;
 
     static constexpr bool zero_page_exempt = true;

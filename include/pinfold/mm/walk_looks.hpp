@@ -98,7 +98,7 @@ private:
     struct undo {
         page* head;
         template <class Count>
-        PINFOLD_DETAIL_HOT crossing operator()(Count& c, typename Count::value_type units) const noexcept {
+        PINFOLD_DETAIL_HOT crossing operator()(Count& c, typename Count::units_type units) const noexcept {
             pinfold::detail::dropper<typename ops::policy::release>::drop(head, c, units);
             return crossing::none;
         }

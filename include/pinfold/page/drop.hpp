@@ -63,7 +63,7 @@ struct dropper {
     using hooks = hooks_of<Release>;
 
     template <class Page, class Count>
-    PINFOLD_DETAIL_HOT static void drop(Page* head, Count& c, typename Count::value_type units) noexcept {
+    PINFOLD_DETAIL_HOT static void drop(Page* head, Count& c, typename Count::units_type units) noexcept {
         if constexpr (hooks::at_one != 0) {
             const crossing reached = c.drop_units_idle(units);
             if (reached != crossing::none) [[unlikely]]
@@ -79,7 +79,7 @@ struct dropper<by_kind<Switch, IsDevice, Device, Ordinary>> {
     using rule = by_kind<Switch, IsDevice, Device, Ordinary>;
 
     template <class Page, class Count>
-    PINFOLD_DETAIL_HOT static void drop(Page* head, Count& c, typename Count::value_type units) noexcept {
+    PINFOLD_DETAIL_HOT static void drop(Page* head, Count& c, typename Count::units_type units) noexcept {
         if (rule::is_device(*head)) [[unlikely]]
             return drop_device(head, c, units);
         dropper<Ordinary>::drop(head, c, units);
@@ -87,7 +87,7 @@ struct dropper<by_kind<Switch, IsDevice, Device, Ordinary>> {
 
 private:
     template <class Page, class Count>
-    PINFOLD_DETAIL_COLD static void drop_device(Page* head, Count& c, typename Count::value_type units) noexcept {
+    PINFOLD_DETAIL_COLD static void drop_device(Page* head, Count& c, typename Count::units_type units) noexcept {
         dropper<Device>::drop(head, c, units);
     }
 };

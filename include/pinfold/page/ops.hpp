@@ -230,7 +230,7 @@ private:
 
     struct undo {
         Page* h;
-        crossing operator()(count_type& c, value_type units) const noexcept {
+        crossing operator()(count_type& c, typename count_type::units_type units) const noexcept {
             detail::dropper<typename P::release>::drop(h, c, units);
             return crossing::none;
         }

@@ -14,6 +14,7 @@ namespace detail {
 
 enum class count_fault : unsigned char {
     none, no_word, bad_word, no_pins, bad_bias, wide_bias, bad_split, no_liveness, no_overflow, saturate_sticky,
+    narrow_joined, joined_rules,
     saturate_split, bad_warnings, no_blocks_pins, no_budget, bad_batch, sticky_unstated, split_unstated, cannot_block, over_budget,
     over_transient
 };
@@ -41,7 +42,8 @@ template <class P>
 template <class P>
 [[nodiscard]] consteval count_fault pin_scheme_fault() {
     using pins = typename P::pins;
-    constexpr unsigned bits = sizeof(typename P::word::value_type) * 8;
+    constexpr unsigned bits = sizeof(typename P::word::value_type) * (joins<pins> ? 4 : 8);
+    if (bits < 8) return count_fault::narrow_joined;
     if constexpr (pins::form == pin_form::overlay || pins::form == pin_form::hybrid) {
         if (pins::bias < 2 || (pins::bias & (pins::bias - 1)) != 0) return count_fault::bad_bias;
         if (static_cast<std::uint64_t>(pins::bias) > word_max(bits)) return count_fault::wide_bias;
@@ -70,6 +72,8 @@ template <class P>
         return count_fault::no_overflow;
     else if constexpr (P::overflow::rule == overflow_rule::saturate && P::liveness::optimistic)
         return count_fault::saturate_sticky;
+    else if constexpr (joins<typename P::pins> && (P::liveness::optimistic || P::overflow::rule == overflow_rule::saturate))
+        return count_fault::joined_rules;
     else if constexpr (P::overflow::rule == overflow_rule::saturate && P::pins::form == pin_form::split)
         return count_fault::saturate_split;
     else if constexpr (!requires { requires warning_sink<typename P::warnings>; })
@@ -144,8 +148,8 @@ private:
     static_assert(found != fault::bad_word,
                   "pinfold: `word` is not a count word; use atomic_word, unsync_word or ipc_word of a signed integer");
     static_assert(found != fault::no_pins,
-                  "pinfold: `pins` is not a pin scheme; use overlay_pins, exact_pins, hybrid_pins, split_word_pins or "
-                  "no_pins");
+                  "pinfold: `pins` is not a pin scheme; use overlay_pins, exact_pins, hybrid_pins, hybrid_word_pins, "
+                  "split_word_pins or no_pins");
     static_assert(found != fault::bad_bias, "pinfold: the bias of a pin must be a power of two, 2 or more");
     static_assert(found != fault::wide_bias, "pinfold: the bias of one pin is larger than the count word can hold");
     static_assert(found != fault::bad_split,
@@ -158,6 +162,11 @@ private:
     static_assert(found != fault::saturate_sticky,
                   "pinfold: saturate and sticky_dead both need the negative values of the word; use zero_is_dead with "
                   "saturate");
+    static_assert(found != fault::narrow_joined,
+                  "pinfold: hybrid_word_pins counts references and pins in halves of one word; it needs a word of 16 bits or "
+                  "more");
+    static_assert(found != fault::joined_rules,
+                  "pinfold: hybrid_word_pins needs zero_is_dead, and refuse, trap or unchecked_overflow");
     static_assert(found != fault::saturate_split,
                   "pinfold: saturate cannot see the reference field of a split word overflow; use refuse with "
                   "split_word_pins");

@@ -11,19 +11,46 @@
 
 namespace pinfold {
 
-/// Everything count<P> derives from P. Units: steps of the head word unless a name says otherwise.
+namespace detail {
+
+template <unsigned Bytes>
+struct signed_of;
+template <>
+struct signed_of<1> : std::type_identity<std::int8_t> {};
+template <>
+struct signed_of<2> : std::type_identity<std::int16_t> {};
+template <>
+struct signed_of<4> : std::type_identity<std::int32_t> {};
+template <>
+struct signed_of<8> : std::type_identity<std::int64_t> {};
+
+/// Whether references and exact pins are the two halves of one word.
+template <class Pins>
+inline constexpr bool joins = [] {
+    if constexpr (requires { Pins::joined; }) return Pins::joined;
+    else return false;
+}();
+
+}  // namespace detail
+
+/// Everything count<P> derives from P. Units: steps of the reference count unless a name says otherwise.
 template <class P>
 struct count_traits {
     using word = typename P::word;
-    using value_type = typename word::value_type;
+    /// Joined: the upper half of the word counts references, the lower one pins.
+    static constexpr bool joined = detail::joins<typename P::pins>;
+    using stored_type = typename word::value_type;
+    using value_type = typename detail::signed_of<sizeof(stored_type) / (joined ? 2 : 1)>::type;
     using unsigned_type = std::make_unsigned_t<value_type>;
 
     static constexpr unsigned bits = sizeof(value_type) * 8;
+    static constexpr unsigned refs_shift = joined ? bits : 0;  ///< where the reference count begins in the word
     static constexpr pin_form form = P::pins::form;
     static constexpr overflow_rule overflow = P::overflow::rule;
     static constexpr bool optimistic = P::liveness::optimistic;
     static constexpr bool stated = P::budget.stated();
     static constexpr bool has_pins = form != pin_form::none;
+    /// Pins of large heads are counted exactly, apart from references: in a second word, or in half of the only one.
     static constexpr bool has_pin_word = form == pin_form::exact || form == pin_form::hybrid;
     /// One word holds references and pins so that many references can look like a pin.
     static constexpr bool overlaps = form == pin_form::overlay || form == pin_form::hybrid;
@@ -90,7 +117,7 @@ struct count_traits {
     /// Whether pins can be blocked in a word they share with references: the grab must look at the sign, and under
     /// sticky_dead the budget must keep unblocked words, grabs in flight included, below the blocked ones.
     static constexpr bool blocked_words_fit =
-        overlaps_or_split && (overflow == overflow_rule::refuse || overflow == overflow_rule::trap) &&
+        overlaps_or_split && !joined && (overflow == overflow_rule::refuse || overflow == overflow_rule::trap) &&
         (!optimistic || detail::saturating_add(limits.units_needed, limits.transient_needed) <
                             static_cast<std::uint64_t>(block_offset));
     /// block_pins() exists for heads whose pins share the word; for every head of the scheme.
