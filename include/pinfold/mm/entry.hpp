@@ -26,6 +26,7 @@ struct entry {
 
     static constexpr std::uint64_t bit(eb b) noexcept { return std::uint64_t{1} << static_cast<unsigned>(b); }
     static constexpr unsigned number_shift = 16;
+    static constexpr std::uint64_t next_number = std::uint64_t{1} << number_shift;  ///< from an entry to one of the next frame
 
     static constexpr entry make(entry_kind k, pfn number, std::uint64_t bits = 0) noexcept {
         return {static_cast<std::uint64_t>(k) | bits | number.n << number_shift};

@@ -53,6 +53,14 @@ private:
         constexpr std::uint64_t span = geo::span(L);
         entry_slot* slot = mm_.tables.slots(table) + geo::index(a, L);
         for (; a < end; ++slot) {
+            if constexpr (L == level::pmd && walks_in_blocks<P>)
+                if (!trace_) {
+                    const walk_step s = wants(foll::pin) ? leaves<true>(slot, a, end) : leaves<false>(slot, a, end);
+                    if (s.next == walk_step::stop) return false;
+                    slot += s.served;
+                    a = s.served == 0 ? a : align_down(a, span) + s.served * span;
+                    if (a >= end) break;
+                }
             const vaddr next = align_down(a, span) + span < end ? align_down(a, span) + span : end;
             const entry e = slot->read();
             races::at(race_point::entry_read);
@@ -199,6 +207,57 @@ private:
             trace_->add({kind.path, kind.at, a, refs, units_of(head, refs, flags_), 0, "", "", 0, 0, 0});
         races::at(race_point::between_entries);
         return true;
+    }
+
+    /// Huge entries in a row, of memory and with nothing to be asked of each page: as leaf(), one after the other, what
+    /// pins are counted at the end. Returns: how many; what is not plain is left to the others.
+    template <bool Pin>
+    [[nodiscard, gnu::noinline]] walk_step leaves(entry_slot* slot, vaddr a, vaddr end) {
+        using ops = typename physical<P>::ops;
+        using unit = of_large<P, Pin>;
+        constexpr holder kind = single<P, Pin>::kind;
+        if (rules_.asks_each()) return {walk_step::go_on, 0};
+        const entry_test plain = plain_leaf<P>(Pin && P::anon_exclusive ? flags_ | foll::write : flags_);
+        pin_tally<P, Pin> taken(phys_);
+        std::uint64_t served = 0;
+        for (; a < end; ++slot, ++served) {
+            const entry e = slot->read();
+            if (!plain.passes(e) || is_full()) break;
+            const vaddr next = align_down(a, pmd_size) + pmd_size < end ? align_down(a, pmd_size) + pmd_size : end;
+            page* const base = phys_.at(e.number());
+            page* const first = phys_.nth(base, (a & (pmd_size - 1)) >> page_shift);
+            const std::uint64_t refs = (next - a) >> page_shift;
+            page* const head = physical<P>::ops::head(base);
+            if ((head->flags.load() & page::bit(pg::large)) == 0) break;
+            races::at(race_point::entry_read);
+            races::at(race_point::head_resolved);
+            if (!unit::grab(head, refs)) [[unlikely]]
+                break;
+            ops::count_type::fence();
+            races::at(race_point::added);
+            const std::int64_t now = head->flags.load();
+            if (ops::head(base) != head || (now & page::bit(pg::large)) == 0 || kinds<P>{now, now}.of_device()) [[unlikely]] {
+                unit::drop(head, refs);
+                break;
+            }
+            races::at(race_point::head_checked);
+            taken.add(now, refs);
+            phys_.note(head, kind, static_cast<std::int64_t>(refs));
+            if (slot->read() != e) [[unlikely]] {
+                taken.flush();
+                steps::undo_leaf(phys_, first, head, refs, flags_);
+                return {walk_step::stop, served};
+            }
+            races::at(race_point::entry_checked);
+            if ((now & page::bit(pg::referenced)) == 0) [[unlikely]]
+                head->set(pg::referenced);
+            if (runs_) runs_->add(phys_, {head, first, refs});
+            else fill(base, (a & (pmd_size - 1)) >> page_shift, refs);
+            nr_ += refs;
+            a = next;
+            races::at(race_point::between_entries);
+        }
+        return {walk_step::go_on, served};
     }
 
     /// Effects: the slots behind nr_: pages first, first + 1, … of the leaf at `base`. Both memmaps keep the descriptors

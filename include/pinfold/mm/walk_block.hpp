@@ -39,16 +39,13 @@ public:
 
     /// most: pages of one block, at the most; runs of a large folio have no limit.
     explicit pte_blocks(const walk_rules<P>& rules, std::uint64_t most = table_entries) noexcept
-        : rules_(rules), plain_(rules.plain_leaf()), most_(most) {}
-    pte_blocks(const pte_blocks&) = delete;
-    pte_blocks& operator=(const pte_blocks&) = delete;
-    ~pte_blocks() { flush(); }
+        : acquired_(rules.phys_), rules_(rules), plain_(rules.plain_leaf()), most_(most) {}
 
     /// Effects: serves entries from `slot` on, `left` at most, into pages[0 …).
     /// Synchronises: each grab is sequentially consistent, and fenced before the second look at its entry.
     [[nodiscard]] walk_step take(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const entry e = slot->read();
-        if (plain_.passes(e) && is_odd(phys().at(e.number()))) return run(slot, t, e, left, pages);
+        if (plain_.passes(e) && is_odd(phys().at(e.number()))) return runs(slot, t, left, pages);
         return take_plain(slot, t, left, pages);
     }
     /// The same, where a run is left to take().
@@ -172,39 +169,35 @@ private:
 
     PINFOLD_DETAIL_HOT void record(page** pages, std::uint64_t n, kinds<P> of) {
         if (of.of_one_node()) [[likely]]
-            acquired(of.any, n);
+            acquired_.add(of.any, n);
         else
-            for (std::uint64_t i = 0; i < n; ++i) acquired(pages[i]->flags.load(), 1);
+            for (std::uint64_t i = 0; i < n; ++i) acquired_.add(pages[i]->flags.load(), 1);
         if constexpr (P::ledger::enabled)
             for (std::uint64_t i = 0; i < n; ++i) phys().note(pages[i], one::kind, 1);
         if ((of.all & page::bit(pg::referenced)) == 0) [[unlikely]]
             for (std::uint64_t i = 0; i < n; ++i)
                 if (!pages[i]->is(pg::referenced)) pages[i]->set(pg::referenced);
     }
-    /// Effects: counts n pins on the node that the flags of a frame name: as many blocks as possible at once.
-    PINFOLD_DETAIL_HOT void acquired(std::int64_t flags, std::uint64_t n) {
-        if constexpr (Pin) {
-            const auto node = static_cast<unsigned>(flags >> page::node_shift & 15);
-            if (node != node_) [[unlikely]]
-                flush();
-            node_ = node;
-            acquired_ += n;
-        } else {
-            (void)flags, (void)n;
-        }
-    }
-    void flush() {
-        if (acquired_ != 0) phys().stats.acquired(node_, acquired_);
-        acquired_ = 0;
-    }
 
     // ---- runs ---------------------------------------------------------------------------------------------
+    /// Folios one behind the other, as far as they fit into one block.
+    [[nodiscard, gnu::noinline]] walk_step runs(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+        const std::uint64_t room = left < most_ ? left : most_;
+        walk_step s = run(slot, t, left, pages);
+        while (s.next == walk_step::go_on && s.served < room) {
+            const walk_step more = run(slot + s.served, t, left - s.served, pages + s.served);
+            s = {more.next, s.served + more.served};
+        }
+        return s;
+    }
     /// Entries that map pages of one large folio in a row: one grab of n units on the head.
-    [[nodiscard, gnu::noinline]] walk_step run(entry_slot* slot, const table& t, entry e, std::uint64_t left, page** pages) const {
+    [[nodiscard]] PINFOLD_DETAIL_HOT walk_step run(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+        using unit = of_large<P, Pin>;
         constexpr walk_step not_this_way{walk_step::one_by_one, 0};
         constexpr auto half = static_cast<std::int64_t>(ops::traits::max_value / 2);
+        const entry e = slot->read();
+        if (!plain_.passes(e)) return not_this_way;
         page* const p = phys().at(e.number());
-        if (hold::is_exempt(*p)) return not_this_way;
         page* const head = ops::head(p);
         const std::int64_t flags = head->flags.load();
         if ((flags & page::bit(pg::large)) == 0) return not_this_way;
@@ -214,40 +207,40 @@ private:
         if (before >= size || count <= 0 || count > half) return not_this_way;
         if (is_asked_each(e, head)) return not_this_way;
         const std::uint64_t room = size - before;
-        const std::uint64_t n = entries_in_row<P::walk::wide>(slot, e, room < left ? room : left);
+        const std::uint64_t n = entries_in_row_into<P::walk::wide>(slot, e, room < left ? room : left, pages, p);
         if (n == 0) return not_this_way;
         races::at(race_point::entry_read);
         races::at(race_point::head_resolved);
-        if (!ops::template try_grab_head<hold>(head, n)) [[unlikely]]
+        if (!unit::grab(head, n)) [[unlikely]]
             return not_this_way;
         ops::count_type::fence();
         races::at(race_point::added);
         const std::int64_t now = head->flags.load();
-        if (ops::head(p) != head || (now & page::bit(pg::large)) == 0 || pages_of(now) != size ||
-            rules_.grab_is_doubtful(head)) [[unlikely]] {
-            ops::template undo_grab_head<hold>(head, n);
+        // Another folio; or a device's, of which there is more to ask.
+        if (ops::head(p) != head || ((now ^ flags) & (page::bit(pg::large) | 63)) != 0 || kinds<P>{now, now}.of_device()) [[unlikely]] {
+            unit::drop(head, n);
             return not_this_way;
         }
         races::at(race_point::head_checked);
         const std::uint64_t same = entries_in_row<P::walk::wide>(slot, e, n);
         const bool still = steps::table_is_still(t.above, t.seen);
-        if (still && same != 0 && (!rules_.allowed(head) || is_asked_each(e, head))) [[unlikely]] {
-            ops::template undo_grab_head<hold>(head, n);
+        if ((rules_.asks_each() || rules_.asks_unshare(e)) && still && same != 0 &&
+            (!rules_.allowed(head) || rules_.grab_is_doubtful(head) || is_asked_each(e, head))) [[unlikely]] {
+            unit::drop(head, n);
             return not_this_way;
         }
         const std::uint64_t kept = still ? same : 0;
-        if (kept != n) [[unlikely]] {
-            if (n - kept > 1) ops::template undo_grab_head<hold>(head, n - kept - 1);
-            ops::template record<hold>(head, kept + 1);
-            phys().note(head, one::kind, static_cast<std::int64_t>(kept + 1));
+        const std::uint64_t held = kept == n ? n : kept + 1;  // one that stood, and is taken back because its entry changed
+        if (n != held) unit::drop(head, n - held);
+        acquired_.add(now, held);
+        phys().note(head, one::kind, static_cast<std::int64_t>(held));
+        if (held != kept) [[unlikely]] {
+            acquired_.flush();
             ungrab(phys(), head, 1, rules_.flags_);
-        } else {
-            ops::template record<hold>(head, n);
-            phys().note(head, one::kind, static_cast<std::int64_t>(n));
         }
-        fill_row<P::walk::wide>(pages, p, kept);
         races::at(race_point::entry_checked);
-        if (kept != 0 && (now & page::bit(pg::referenced)) == 0) head->set(pg::referenced);
+        if (kept != 0 && (now & page::bit(pg::referenced)) == 0) [[unlikely]]
+            head->set(pg::referenced);
         races::at(race_point::between_entries);
         return {kept == n ? walk_step::go_on : walk_step::stop, kept};
     }
@@ -258,8 +251,7 @@ private:
     }
     [[nodiscard]] static std::uint64_t pages_of(std::int64_t flags) noexcept { return std::uint64_t{1} << (flags & 63); }
 
-    std::uint64_t acquired_ = 0;  ///< pins that stand and are not in the statistics yet
-    unsigned node_ = 0;           ///< where they are
+    pin_tally<P, Pin> acquired_;
     const entry_slot* asked_ = nullptr;  ///< up to where lines were asked for
     const walk_rules<P>& rules_;
     const entry_test plain_;

@@ -21,6 +21,7 @@ struct kinds {
     [[nodiscard]] PINFOLD_DETAIL_HOT bool odd() const noexcept {
         return (carried() & strange) != 0;
     }
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool of_device() const noexcept { return (any & device) == device; }
     /// The same of one frame, which may also be one that nobody has marked referenced yet.
     [[nodiscard]] PINFOLD_DETAIL_HOT bool odd_or_new() const noexcept {
         return ((carried() ^ page::bit(pg::referenced)) & (strange | page::bit(pg::referenced))) != 0;
@@ -31,6 +32,7 @@ struct kinds {
 
 private:
     static_assert(static_cast<unsigned>(zone_kind::device) == 3 && zone_kinds == 4);
+    static constexpr std::int64_t device = std::int64_t{3} << page::zone_shift;
     /// With one more zone: both bits of a device's carry into the third.
     [[nodiscard]] PINFOLD_DETAIL_HOT std::int64_t carried() const noexcept {
         return any + (std::int64_t{1} << page::zone_shift);
@@ -77,32 +79,69 @@ template <class P>
     return kinds<P>{f, f}.odd() || (p->link.load_acquire() & 1) != 0;
 }
 
-/// One unit of a page that is its own head: a pin or a reference.
+/// Pins that stand and are not in the statistics yet: as many as possible at once.
 template <class P, bool Pin>
-struct single {
+class pin_tally {
+public:
+    explicit pin_tally(physical<P>& phys) noexcept : phys_(phys) {}
+    pin_tally(const pin_tally&) = delete;
+    pin_tally& operator=(const pin_tally&) = delete;
+    ~pin_tally() { flush(); }
+
+    /// Effects: counts n pins on the node that the flags of a frame name.
+    PINFOLD_DETAIL_HOT void add(std::int64_t flags, std::uint64_t n) {
+        if constexpr (Pin) {
+            const auto node = static_cast<unsigned>(flags >> frame<P>::node_shift & 15);
+            if (node != node_) [[unlikely]]
+                flush();
+            node_ = node;
+            n_ += n;
+        } else {
+            (void)flags, (void)n;
+        }
+    }
+    void flush() {
+        if (n_ != 0) phys_.stats.acquired(node_, n_);
+        n_ = 0;
+    }
+
+private:
+    physical<P>& phys_;
+    std::uint64_t n_ = 0;
+    unsigned node_ = 0;
+};
+
+/// What a refused grab gives back.
+template <class P>
+struct give_back {
+    frame<P>* head;
+    template <class Count>
+    PINFOLD_DETAIL_HOT crossing operator()(Count& c, typename Count::units_type units) const noexcept {
+        pinfold::detail::dropper<typename physical<P>::ops::policy::release>::drop(head, c, units);
+        return crossing::none;
+    }
+};
+
+/// Units of a head whose size is known: pins or references. Large: as such a folio's are counted.
+template <class P, bool Pin, bool Large>
+struct units_of_head {
     using page = frame<P>;
     using ops = typename physical<P>::ops;
     static constexpr holder kind = Pin ? holder::pin : holder::get;
 
-    [[nodiscard]] PINFOLD_DETAIL_HOT static bool grab(page* head) noexcept {
-        if constexpr (Pin) return static_cast<bool>(head->count.try_pin(1, false, undo{head}));
-        else return static_cast<bool>(head->count.try_get(1, undo{head}));
+    [[nodiscard]] PINFOLD_DETAIL_HOT static bool grab(page* head, std::uint64_t n = 1) noexcept {
+        if constexpr (Pin) return static_cast<bool>(head->count.try_pin(n, Large, give_back<P>{head}));
+        else return static_cast<bool>(head->count.try_get(n, give_back<P>{head}));
     }
     /// Effects: the inverse, also where the frame is something else by now. Statistics are the caller's.
-    PINFOLD_DETAIL_HOT static void drop(page* head) noexcept {
-        if constexpr (Pin) (void)undo{head}(head->count, head->count.release_pin_part(1, false));
-        else (void)undo{head}(head->count, ops::count_type::units(1));
+    PINFOLD_DETAIL_HOT static void drop(page* head, std::uint64_t n = 1) noexcept {
+        if constexpr (Pin) (void)give_back<P>{head}(head->count, head->count.release_pin_part(n, Large));
+        else (void)give_back<P>{head}(head->count, ops::count_type::units(n));
     }
-
-private:
-    struct undo {
-        page* head;
-        template <class Count>
-        PINFOLD_DETAIL_HOT crossing operator()(Count& c, typename Count::units_type units) const noexcept {
-            pinfold::detail::dropper<typename ops::policy::release>::drop(head, c, units);
-            return crossing::none;
-        }
-    };
 };
+template <class P, bool Pin>
+using single = units_of_head<P, Pin, false>;
+template <class P, bool Pin>
+using of_large = units_of_head<P, Pin, true>;
 
 }  // namespace pinfold::mm::detail

@@ -56,6 +56,7 @@ template <class P, bool Pin>
     return true;
 }
 
+/// Requires: n is not 0.
 /// Effects: gives back one unit of each of the first pages, as far as blocks of them are plain; while one block goes, the
 /// next is looked at. Returns: how many. Synchronises: each release as page_ops::put.
 template <class P, bool Pin>
@@ -63,6 +64,7 @@ template <class P, bool Pin>
     using one = single<P, Pin>;
     constexpr std::size_t width = 8, ahead = 64;
     const auto least = [](std::size_t a, std::size_t b) { return a < b ? a : b; };
+    if (!pages[0] || is_odd(pages[0])) return 0;
     std::size_t done = 0, now = least(n, width);
     release_looks<P, Pin> looks;
     for (std::size_t i = 0; i < now; ++i) looks.add(pages[i]);

@@ -25,16 +25,27 @@ using two_words = std::uint64_t __attribute__((vector_size(16)));
 #if defined(__x86_64__)
 /// The same loops with four words at a time, for processors that have them (AVX2): asked when the program runs.
 using four_words = long long __attribute__((vector_size(32)));
-inline constexpr std::uint64_t worth_four = 32;
+inline constexpr std::uint64_t worth_four = 16;
 [[nodiscard]] inline bool has_four_words() noexcept { return __builtin_cpu_supports("avx2") != 0; }
 
+/// The four words first, first + Step, … and the next four, and so on.
+template <std::uint64_t Step>
+struct row_of_four {
+    four_words now;
+
+    [[gnu::target("avx2"), gnu::always_inline]] explicit row_of_four(std::uint64_t first) noexcept
+        : now(four_words{} + static_cast<long long>(first)) {
+        constexpr auto step = static_cast<long long>(Step);
+        now += four_words{0, step, 2 * step, 3 * step};
+    }
+    [[gnu::target("avx2"), gnu::always_inline]] void go_on() noexcept { now += static_cast<long long>(4 * Step); }
+};
+
 /// Returns: how many, a multiple of 16, of the n words are certainly in a row.
-[[nodiscard, gnu::target("avx2"), gnu::noinline]] inline std::uint64_t words_in_row_by_four(
-    const void* at, std::uint64_t first, std::uint64_t step, std::uint64_t n) noexcept {
-    const auto word = [=](std::uint64_t k) { return static_cast<long long>(first + k * step); };
-    four_words want = {word(0), word(1), word(2), word(3)};
-    const auto by = static_cast<long long>(4 * step);
-    const four_words next = {by, by, by, by};
+template <std::uint64_t Step>
+[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_by_four(const void* at, std::uint64_t first,
+                                                                                    std::uint64_t n) noexcept {
+    row_of_four<Step> want(first);
     const auto* from = static_cast<const unsigned char*>(at);
     std::uint64_t i = 0;
     for (; n - i >= 16; i += 16) {
@@ -44,45 +55,66 @@ inline constexpr std::uint64_t worth_four = 32;
         for (int k = 0; k < 4; ++k, from += 32) {
             four_words v;
             std::memcpy(&v, from, sizeof v);
-            other |= v ^ want;
-            want += next;
+            other |= v ^ want.now;
+            want.go_on();
         }
         if (!__builtin_ia32_ptestz256(other, other)) break;
     }
     return i;
 }
-/// Effects: words at `to` are first, first + step, … Returns: how many were written, a multiple of 16, at most n.
-[[gnu::target("avx2"), gnu::noinline]] inline std::uint64_t fill_by_four(void* to, std::uint64_t first, std::uint64_t step,
-                                                                       std::uint64_t n) noexcept {
-    const auto word = [=](std::uint64_t k) { return static_cast<long long>(first + k * step); };
-    four_words v = {word(0), word(1), word(2), word(3)};
-    const auto by = static_cast<long long>(4 * step);
-    const four_words next = {by, by, by, by};
+/// The same, and meanwhile the words at `to` become filled, filled + By … Returns: as above; some more may be written.
+template <std::uint64_t Step, std::uint64_t By>
+[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_into_by_four(
+    const void* at, std::uint64_t first, void* to, std::uint64_t filled, std::uint64_t n) noexcept {
+    row_of_four<Step> want(first);
+    row_of_four<By> fill(filled);
+    const auto* from = static_cast<const unsigned char*>(at);
+    auto* into = static_cast<unsigned char*>(to);
+    std::uint64_t i = 0;
+    for (; n - i >= 16; i += 16) {
+        four_words other = {0, 0, 0, 0};
+        __asm__ volatile("" ::: "memory");
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k, from += 32, into += 32) {
+            four_words v;
+            std::memcpy(&v, from, sizeof v);
+            other |= v ^ want.now;
+            want.go_on();
+            std::memcpy(into, &fill.now, sizeof fill.now);
+            fill.go_on();
+        }
+        if (!__builtin_ia32_ptestz256(other, other)) break;
+    }
+    return i;
+}
+/// Effects: words at `to` are first, first + Step, … Returns: how many were written, a multiple of 16, at most n.
+template <std::uint64_t Step>
+[[gnu::target("avx2"), gnu::noinline]] std::uint64_t fill_by_four(void* to, std::uint64_t first, std::uint64_t n) noexcept {
+    row_of_four<Step> v(first);
     auto* at = static_cast<unsigned char*>(to);
     std::uint64_t i = 0;
     for (; n - i >= 16; i += 16) {
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k, at += 32) {
-            std::memcpy(at, &v, sizeof v);
-            v += next;
+            std::memcpy(at, &v.now, sizeof v.now);
+            v.go_on();
         }
     }
     return i;
 }
 #endif
 
-/// Returns: how many of the n words at `at` are first, first + step, first + 2·step … `Get`: word i, for the portable form.
-template <bool Wide, class Get>
-[[nodiscard]] inline std::uint64_t words_in_row(const void* at, std::uint64_t first, std::uint64_t step,
-                                                std::uint64_t n, Get get) noexcept {
+/// Returns: how many of the n words at `at` are first, first + Step, first + 2·Step … `Get`: word i, for the portable form.
+template <bool Wide, std::uint64_t Step, class Get>
+[[nodiscard]] inline std::uint64_t words_in_row(const void* at, std::uint64_t first, std::uint64_t n, Get get) noexcept {
     std::uint64_t i = 0;
 #if defined(__x86_64__)
     if constexpr (Wide) {
         if (n >= worth_four && has_four_words()) {
-            i = words_in_row_by_four(at, first, step, n);
+            i = words_in_row_by_four<Step>(at, first, n);
         } else {
-            two_words want = {first, first + step};
-            const two_words by = {2 * step, 2 * step};
+            two_words want = {first, first + Step};
+            constexpr two_words by = {2 * Step, 2 * Step};
             const auto* from = static_cast<const unsigned char*>(at);
             for (; n - i >= 8; i += 8, from += 64) {
                 two_words other = read_two(from) ^ want;
@@ -96,10 +128,10 @@ template <bool Wide, class Get>
                 if ((other[0] | other[1]) != 0) break;
             }
         }
-        first += i * step;
+        first += i * Step;
     }
 #endif
-    for (; i < n && get(i) == first; ++i) first += step;
+    for (; i < n && get(i) == first; ++i) first += Step;
     return i;
 }
 
@@ -107,15 +139,31 @@ template <bool Wide, class Get>
 /// Synchronises: as entry_slot::read.
 template <bool Wide>
 [[nodiscard]] inline std::uint64_t entries_in_row(const entry_slot* slot, entry e, std::uint64_t n) noexcept {
-    return words_in_row<Wide>(slot, e.raw, std::uint64_t{1} << entry::number_shift, n,
-                              [slot](std::uint64_t i) { return slot[i].read().raw; });
+    return words_in_row<Wide, entry::next_number>(slot, e.raw, n, [slot](std::uint64_t i) { return slot[i].read().raw; });
+}
+
+/// The same, and pages[0 …) of as many are first, first + 1, …; of the others, whatever.
+template <bool Wide, class Page>
+[[nodiscard]] inline std::uint64_t entries_in_row_into(const entry_slot* slot, entry e, std::uint64_t n, Page** pages,
+                                                       Page* first) noexcept {
+    std::uint64_t i = 0;
+#if defined(__x86_64__)
+    if constexpr (Wide)
+        if (n >= worth_four && has_four_words())
+            i = words_in_row_into_by_four<entry::next_number, sizeof(Page)>(slot, e.raw, pages,
+                                                                            reinterpret_cast<std::uintptr_t>(first), n);
+#endif
+    for (; i < n; ++i) {
+        if (slot[i].read().raw != e.raw + i * entry::next_number) break;
+        pages[i] = first + i;
+    }
+    return i;
 }
 
 /// Returns: how many of the n pointers at `pages` are first, first + 1, …
 template <bool Wide, class Page>
 [[nodiscard]] inline std::uint64_t pages_in_row(Page* const* pages, Page* first, std::uint64_t n) noexcept {
-    return words_in_row<Wide>(pages, reinterpret_cast<std::uintptr_t>(first), sizeof(Page), n,
-                              [pages](std::uint64_t i) { return reinterpret_cast<std::uintptr_t>(pages[i]); });
+    return words_in_row<Wide, sizeof(Page)>(pages, reinterpret_cast<std::uintptr_t>(first), n, [pages](std::uint64_t i) { return reinterpret_cast<std::uintptr_t>(pages[i]); });
 }
 
 /// Effects: pages[0 … n) are first, first + 1, …
@@ -125,7 +173,7 @@ inline void fill_row(Page** pages, Page* first, std::uint64_t n) noexcept {
 #if defined(__x86_64__)
     if constexpr (Wide) {
         if (n >= worth_four && has_four_words()) {
-            i = fill_by_four(pages, reinterpret_cast<std::uintptr_t>(first), sizeof(Page), n);
+            i = fill_by_four<sizeof(Page)>(pages, reinterpret_cast<std::uintptr_t>(first), n);
         } else {
             const auto base = reinterpret_cast<std::uintptr_t>(first);
             constexpr std::uint64_t step = sizeof(Page);

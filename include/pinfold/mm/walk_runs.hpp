@@ -39,6 +39,8 @@ class run_list {
 public:
     using page = frame<P>;
 
+    run_list() noexcept {}  // what is not used of it is not written
+
     [[nodiscard]] const pinned_run<P>* begin() const noexcept { return runs_; }
     [[nodiscard]] const pinned_run<P>* end() const noexcept { return runs_ + used_; }
     /// Returns: whether what one step of the walk adds may be too much.
@@ -50,7 +52,7 @@ public:
     void take(const physical<P>& phys, std::uint64_t n) noexcept {
         each_run<P>(phys, scratch_, n, [&](const pinned_run<P>& r) { add(phys, r); });
     }
-    void add(const physical<P>& phys, const pinned_run<P>& r) noexcept {
+    PINFOLD_DETAIL_HOT void add(const physical<P>& phys, const pinned_run<P>& r) noexcept {
         if (used_ != 0) {
             pinned_run<P>& last = runs_[used_ - 1];
             if (last.head == r.head && phys.number(last.first) + last.count == phys.number(r.first)) {
@@ -72,7 +74,9 @@ public:
     static constexpr unsigned most_at_once = 32;  ///< pages of one step, unless they are one run
 
 private:
-    pinned_run<P> runs_[capacity];
+    union {
+        pinned_run<P> runs_[capacity];
+    };
     unsigned used_ = 0;
     page* scratch_[table_entries];
 };
