@@ -28,6 +28,7 @@ struct another_bias : checked_2019 {
     using pins = pinfold::overlay_pins<64>;
 };
 struct saturating : checked_6_12 {
+    using pins = pinfold::hybrid_pins<mm::large_folio{}, 1024>;  // two words: one that is shared cannot saturate
     using devices = mm::zero_based;
     using overflow = pinfold::saturate;
 };

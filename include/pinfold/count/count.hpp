@@ -94,7 +94,14 @@ public:
     /// Effects: gives n references back. Returns: zero when this thread killed the head: it alone may free it.
     /// Synchronises: acquire and release: all accesses under other references happen before the caller's free.
     /// Complexity: one RMW; one more for the thread that meets zero under sticky_dead.
-    PINFOLD_DETAIL_HOT crossing put(std::uint64_t n = 1) noexcept { return drop_units(units(n)); }
+    PINFOLD_DETAIL_HOT crossing put(std::uint64_t n = 1) noexcept {
+        if constexpr (traits::joined) {
+            PINFOLD_ASSERT(covers(refs_.load(), units(n)));
+            return is_last(refs_.drop_fetch(units(n))) ? kill() : crossing::none;
+        } else {
+            return drop_units(units(n));
+        }
+    }
 
     // ---- pins ---------------------------------------------------------------------------------------------
 
@@ -318,13 +325,25 @@ public:
         }
     }
 
+    /// As put, for a caller that acts on the crossing.
+    template <class Crossed>
+    PINFOLD_DETAIL_HOT void put_then(std::uint64_t n, Crossed crossed) noexcept {
+        if constexpr (traits::joined) {
+            PINFOLD_ASSERT(covers(refs_.load(), units(n)));
+            if (is_last(refs_.drop_fetch(units(n)))) [[unlikely]]
+                kill_then(crossed);
+        } else {
+            drop_units_then(units(n), crossed);
+        }
+    }
+
     /// As drop_units; returns idle when the word became exactly 1: at that value the count is stable, nobody else
     /// holds a reference (spec 03 §3).
     PINFOLD_DETAIL_HOT crossing drop_units_idle(units_type u) noexcept {
         const units_type now = refs_.drop_fetch(u);
         if (now == units(1)) [[unlikely]]
             return crossing::idle;
-        if (now == 0) [[unlikely]]
+        if (is_last(now)) [[unlikely]]
             return kill();
         return crossing::none;
     }
@@ -373,6 +392,9 @@ private:
         if constexpr (traits::joined) return lower(refs_.load()) != 0;
         else return traits::pin_word_pinned(this->pin_word_.load());
     }
+
+    /// Whether nobody has a reference any more: the head is dead, also where pins were counted that nobody gave back.
+    static constexpr bool is_last(units_type now) noexcept { return references(now) == 0; }
 
     /// Whether a live word of value v can be lowered by u units somebody holds.
     static constexpr bool covers(units_type v, units_type u) noexcept {

@@ -123,6 +123,16 @@ template <class P>
     if constexpr (P::pins::form == pin_form::hybrid) return P::pins::is_large(head);
     else return P::pins::form == pin_form::exact;
 }
+/// The same of a head whose flags were read: they say all there is to say, unless a bundle has a rule of its own.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT bool counts_pins_exactly(const frame<P>& head, std::int64_t flags) noexcept {
+    if constexpr (P::pins::form == pin_form::hybrid) {
+        if constexpr (std::is_same_v<typename P::pins::rule, large_folio>) return (flags & frame<P>::bit(pg::large)) != 0;
+        else return P::pins::is_large(head);
+    } else {
+        return P::pins::form == pin_form::exact;
+    }
+}
 /// Units that one pin adds to the count word of this head.
 template <class P>
 [[nodiscard]] constexpr std::int64_t pin_unit(const frame<P>& head) noexcept {

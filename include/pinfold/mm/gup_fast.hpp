@@ -214,8 +214,7 @@ private:
     template <bool Pin>
     [[nodiscard, gnu::noinline]] walk_step leaves(entry_slot* slot, vaddr a, vaddr end) {
         using ops = typename physical<P>::ops;
-        using unit = of_large<P, Pin>;
-        constexpr holder kind = single<P, Pin>::kind;
+        using unit = units_of_head<P, Pin>;
         if (rules_.asks_each()) return {walk_step::go_on, 0};
         const entry_test plain = plain_leaf<P>(Pin && P::anon_exclusive ? flags_ | foll::write : flags_);
         pin_tally<P, Pin> taken(phys_);
@@ -228,21 +227,24 @@ private:
             page* const first = phys_.nth(base, (a & (pmd_size - 1)) >> page_shift);
             const std::uint64_t refs = (next - a) >> page_shift;
             page* const head = physical<P>::ops::head(base);
-            if ((head->flags.load() & page::bit(pg::large)) == 0) break;
+            const std::int64_t flags = head->flags.load();
+            if ((flags & page::bit(pg::large)) == 0) break;
+            const bool exact = counts_pins_exactly(*head, flags);
             races::at(race_point::entry_read);
             races::at(race_point::head_resolved);
-            if (!unit::grab(head, refs)) [[unlikely]]
+            if (!unit::grab(head, refs, exact)) [[unlikely]]
                 break;
             ops::count_type::fence();
             races::at(race_point::added);
             const std::int64_t now = head->flags.load();
-            if (ops::head(base) != head || (now & page::bit(pg::large)) == 0 || kinds<P>{now, now}.of_device()) [[unlikely]] {
-                unit::drop(head, refs);
+            if (ops::head(base) != head || (now & page::bit(pg::large)) == 0 || kinds<P>{now, now}.of_device() ||
+                counts_pins_exactly(*head, now) != exact) [[unlikely]] {
+                unit::drop(head, refs, exact);
                 break;
             }
             races::at(race_point::head_checked);
             taken.add(now, refs);
-            phys_.note(head, kind, static_cast<std::int64_t>(refs));
+            phys_.note(head, unit::kind, static_cast<std::int64_t>(refs));
             if (slot->read() != e) [[unlikely]] {
                 taken.flush();
                 steps::undo_leaf(phys_, first, head, refs, flags_);

@@ -81,6 +81,17 @@ public:
         return {walk_step::go_on, n};
     }
 
+    /// Folios one behind the other, as far as they fit into one block.
+    [[nodiscard, gnu::noinline]] walk_step runs(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+        const std::uint64_t room = left < most_ ? left : most_;
+        walk_step s{walk_step::go_on, 0};
+        do {
+            const walk_step more = run(slot + s.served, t, left - s.served, pages + s.served);
+            s = {more.next, s.served + more.served};
+        } while (s.next == walk_step::go_on && s.served < room);
+        return s;
+    }
+
 private:
     static constexpr bool wide = P::walk::wide;
     static constexpr unsigned careful = 8, few = 16, ahead = 48;
@@ -179,20 +190,8 @@ private:
                 if (!pages[i]->is(pg::referenced)) pages[i]->set(pg::referenced);
     }
 
-    // ---- runs ---------------------------------------------------------------------------------------------
-    /// Folios one behind the other, as far as they fit into one block.
-    [[nodiscard, gnu::noinline]] walk_step runs(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
-        const std::uint64_t room = left < most_ ? left : most_;
-        walk_step s = run(slot, t, left, pages);
-        while (s.next == walk_step::go_on && s.served < room) {
-            const walk_step more = run(slot + s.served, t, left - s.served, pages + s.served);
-            s = {more.next, s.served + more.served};
-        }
-        return s;
-    }
     /// Entries that map pages of one large folio in a row: one grab of n units on the head.
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step run(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
-        using unit = of_large<P, Pin>;
         constexpr walk_step not_this_way{walk_step::one_by_one, 0};
         constexpr auto half = static_cast<std::int64_t>(ops::traits::max_value / 2);
         const entry e = slot->read();
@@ -211,14 +210,16 @@ private:
         if (n == 0) return not_this_way;
         races::at(race_point::entry_read);
         races::at(race_point::head_resolved);
-        if (!unit::grab(head, n)) [[unlikely]]
+        const bool exact = counts_pins_exactly(*head, flags);
+        if (!one::grab(head, n, exact)) [[unlikely]]
             return not_this_way;
         ops::count_type::fence();
         races::at(race_point::added);
         const std::int64_t now = head->flags.load();
         // Another folio; or a device's, of which there is more to ask.
-        if (ops::head(p) != head || ((now ^ flags) & (page::bit(pg::large) | 63)) != 0 || kinds<P>{now, now}.of_device()) [[unlikely]] {
-            unit::drop(head, n);
+        if (ops::head(p) != head || ((now ^ flags) & (page::bit(pg::large) | 63)) != 0 || kinds<P>{now, now}.of_device() ||
+            counts_pins_exactly(*head, now) != exact) [[unlikely]] {
+            one::drop(head, n, exact);
             return not_this_way;
         }
         races::at(race_point::head_checked);
@@ -226,12 +227,12 @@ private:
         const bool still = steps::table_is_still(t.above, t.seen);
         if ((rules_.asks_each() || rules_.asks_unshare(e)) && still && same != 0 &&
             (!rules_.allowed(head) || rules_.grab_is_doubtful(head) || is_asked_each(e, head))) [[unlikely]] {
-            unit::drop(head, n);
+            one::drop(head, n, exact);
             return not_this_way;
         }
         const std::uint64_t kept = still ? same : 0;
         const std::uint64_t held = kept == n ? n : kept + 1;  // one that stood, and is taken back because its entry changed
-        if (n != held) unit::drop(head, n - held);
+        if (n != held) one::drop(head, n - held, exact);
         acquired_.add(now, held);
         phys().note(head, one::kind, static_cast<std::int64_t>(held));
         if (held != kept) [[unlikely]] {

@@ -122,26 +122,25 @@ struct give_back {
     }
 };
 
-/// Units of a head whose size is known: pins or references. Large: as such a folio's are counted.
-template <class P, bool Pin, bool Large>
+/// Units of a head: pins or references. exact: whether its pins are counted exactly, which whoever asks has found out.
+template <class P, bool Pin>
 struct units_of_head {
     using page = frame<P>;
     using ops = typename physical<P>::ops;
     static constexpr holder kind = Pin ? holder::pin : holder::get;
 
-    [[nodiscard]] PINFOLD_DETAIL_HOT static bool grab(page* head, std::uint64_t n = 1) noexcept {
-        if constexpr (Pin) return static_cast<bool>(head->count.try_pin(n, Large, give_back<P>{head}));
+    [[nodiscard]] PINFOLD_DETAIL_HOT static bool grab(page* head, std::uint64_t n = 1, bool exact = false) noexcept {
+        if constexpr (Pin) return static_cast<bool>(head->count.try_pin(n, exact, give_back<P>{head}));
         else return static_cast<bool>(head->count.try_get(n, give_back<P>{head}));
     }
     /// Effects: the inverse, also where the frame is something else by now. Statistics are the caller's.
-    PINFOLD_DETAIL_HOT static void drop(page* head, std::uint64_t n = 1) noexcept {
-        if constexpr (Pin) (void)give_back<P>{head}(head->count, head->count.release_pin_part(n, Large));
+    PINFOLD_DETAIL_HOT static void drop(page* head, std::uint64_t n = 1, bool exact = false) noexcept {
+        if constexpr (Pin) (void)give_back<P>{head}(head->count, head->count.release_pin_part(n, exact));
         else (void)give_back<P>{head}(head->count, ops::count_type::units(n));
     }
 };
+/// One unit of a page that is its own head.
 template <class P, bool Pin>
-using single = units_of_head<P, Pin, false>;
-template <class P, bool Pin>
-using of_large = units_of_head<P, Pin, true>;
+using single = units_of_head<P, Pin>;
 
 }  // namespace pinfold::mm::detail

@@ -68,11 +68,13 @@ template <class P, bool Pin>
         std::uint64_t left = ((table_end < end ? table_end : end) - at) >> page_shift;
         entry_slot* slot = reached->ptes + geometry<P::p4d_folded>::index(at, level::pte);
         do {
-            const walk_step s = blocks.take_plain(slot, table, left, pages + held);
+            walk_step s = blocks.take_plain(slot, table, left, pages + held);
+            if (s.next == walk_step::one_by_one && s.served == 0) [[unlikely]]
+                s = blocks.runs(slot, table, left, pages + held);  // of folios, if of anything that goes by many
             slot += s.served;
             left -= s.served;
             held += s.served;
-            if (s.next != walk_step::go_on) [[unlikely]]
+            if (s.next == walk_step::stop || s.served == 0) [[unlikely]]
                 return {start + (held << page_shift), held, began, s.next != walk_step::stop};
         } while (left != 0);
         at = start + (held << page_shift);

@@ -72,6 +72,14 @@ struct dropper {
             c.drop_units_then(units, [head](crossing reached) noexcept { fire_crossing<hooks>(head, reached); });
         }
     }
+    /// The same for n references.
+    template <class Page, class Count>
+    PINFOLD_DETAIL_HOT static void put(Page* head, Count& c, std::uint64_t n) noexcept {
+        if constexpr (hooks::at_one != 0)
+            drop(head, c, Count::units(n));
+        else
+            c.put_then(n, [head](crossing reached) noexcept { fire_crossing<hooks>(head, reached); });
+    }
 };
 
 template <class Switch, auto IsDevice, class Device, class Ordinary>
@@ -83,6 +91,12 @@ struct dropper<by_kind<Switch, IsDevice, Device, Ordinary>> {
         if (rule::is_device(*head)) [[unlikely]]
             return drop_device(head, c, units);
         dropper<Ordinary>::drop(head, c, units);
+    }
+    template <class Page, class Count>
+    PINFOLD_DETAIL_HOT static void put(Page* head, Count& c, std::uint64_t n) noexcept {
+        if (rule::is_device(*head)) [[unlikely]]
+            return drop_device(head, c, Count::units(n));
+        dropper<Ordinary>::put(head, c, n);
     }
 
 private:

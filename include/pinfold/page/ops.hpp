@@ -34,7 +34,9 @@ struct reference_hold {
     template <class C>
     PINFOLD_DETAIL_HOT static void grab(C& c, Page&, std::uint64_t n) noexcept { c.get(n); }
     template <class C>
-    PINFOLD_DETAIL_HOT static auto to_units(C&, Page&, std::uint64_t n) noexcept { return C::units(n); }
+    PINFOLD_DETAIL_HOT static void drop(C& c, Page* h, std::uint64_t n) noexcept {
+        dropper<typename P::release>::put(h, c, n);
+    }
 };
 
 template <class P, class Page>
@@ -76,8 +78,8 @@ struct pin_hold {
     template <class C>
     PINFOLD_DETAIL_HOT static void grab(C& c, Page& h, std::uint64_t n) noexcept { c.pin(n, large<C>(h)); }
     template <class C>
-    PINFOLD_DETAIL_HOT static auto to_units(C& c, Page& h, std::uint64_t n) noexcept {
-        return c.release_pin_part(n, large<C>(h));
+    PINFOLD_DETAIL_HOT static void drop(C& c, Page* h, std::uint64_t n) noexcept {
+        dropper<typename P::release>::drop(h, c, c.release_pin_part(n, large<C>(*h)));
     }
 };
 
@@ -206,8 +208,7 @@ struct page_ops {
     /// Effects: takes back what try_grab_head added, on the same head (design idea 5).
     template <class Hold>
     static void undo_grab_head(Page* h, std::uint64_t n) noexcept {
-        count_type& c = count_of(h);
-        detail::dropper<typename P::release>::drop(h, c, Hold::to_units(c, *h, n));
+        Hold::drop(count_of(h), h, n);
     }
     /// Effects: statistics and trace of a grab that stands.
     template <class Hold>
@@ -218,10 +219,9 @@ struct page_ops {
     /// Effects: gives n back on the head h, hooks, statistics and trace included.
     template <class Hold>
     PINFOLD_DETAIL_HOT static void drop_head(Page* h, std::uint64_t n) noexcept {
-        count_type& c = count_of(h);
         P::trace::returning(*h, Hold::kind, n);
         Hold::released(*h, n);
-        detail::dropper<typename P::release>::drop(h, c, Hold::to_units(c, *h, n));
+        Hold::drop(count_of(h), h, n);
     }
 
 private:

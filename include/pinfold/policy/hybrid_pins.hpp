@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "pin_form.hpp"
 
@@ -15,6 +16,7 @@ template <auto IsLarge, std::int64_t Bias = 1024>
 struct hybrid_pins {
     static constexpr pin_form form = pin_form::hybrid;
     static constexpr std::int64_t bias = Bias;
+    using rule = std::remove_cvref_t<decltype(IsLarge)>;
 
     template <class Page>
     static constexpr bool callable = [] {
