@@ -138,6 +138,12 @@ struct units_of_head {
         if constexpr (Pin) (void)give_back<P>{head}(head->count, head->count.release_pin_part(n, exact));
         else (void)give_back<P>{head}(head->count, ops::count_type::units(n));
     }
+    /// Effects: the same for one unit of a page of memory, which is its own head.
+    PINFOLD_DETAIL_HOT static void drop_memory(page* head) noexcept {
+        using to = pinfold::detail::dropper<typename pinfold::detail::ordinary_of<typename ops::policy::release>::type>;
+        if constexpr (Pin) to::drop(head, head->count, head->count.release_pin_part(1, false));
+        else to::put(head, head->count, 1);
+    }
 };
 /// One unit of a page that is its own head.
 template <class P, bool Pin>

@@ -52,17 +52,30 @@ template <class P, bool Pin>
     if (!looks.plain()) return false;
     if constexpr (Pin) phys.stats.released(page->node(), 1);
     phys.note(page, single<P, Pin>::kind, -1);
-    single<P, Pin>::drop(page);
+    single<P, Pin>::drop_memory(page);
     return true;
 }
 
-/// Requires: n is not 0.
+inline constexpr std::size_t release_width = 8, release_ahead = 64;
+
+/// Effects: gives back one unit of each of n plain pages and looks at the next ones meanwhile. Ask: asks for the lines of
+/// pages further on. There are n + next pages, and with Ask release_ahead more. next: n at most.
+template <class P, bool Pin, bool Ask>
+PINFOLD_DETAIL_HOT void release_block(frame<P>* const* pages, std::size_t n, std::size_t next, release_looks<P, Pin>& looks) {
+    std::size_t i = 0;
+    for (; i < next; ++i) {
+        single<P, Pin>::drop_memory(pages[i]);
+        if constexpr (Ask) __builtin_prefetch(pages[release_ahead + i], 1);
+        looks.add(pages[n + i]);
+    }
+    for (; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
+}
+
 /// Effects: gives back one unit of each of the first pages, as far as blocks of them are plain; while one block goes, the
-/// next is looked at. Returns: how many. Synchronises: each release as page_ops::put.
+/// next is looked at. Returns: how many. Requires: n is not 0. Synchronises: each release as page_ops::put.
 template <class P, bool Pin>
 [[nodiscard, gnu::noinline]] std::size_t release_plain(physical<P>& phys, frame<P>* const* pages, std::size_t n) {
-    using one = single<P, Pin>;
-    constexpr std::size_t width = 8, ahead = 64;
+    constexpr std::size_t width = release_width;
     const auto least = [](std::size_t a, std::size_t b) { return a < b ? a : b; };
     if (!pages[0] || is_odd(pages[0])) return 0;
     std::size_t done = 0, now = least(n, width);
@@ -71,18 +84,14 @@ template <class P, bool Pin>
     while (now != 0 && looks.plain()) {
         frame<P>* const* const block = pages + done;
         const std::size_t next = least(n - done - now, width);
-        const bool ask = n - done >= ahead + width && block[width - 1] != block[0] + (width - 1);  // in no order: lines ahead
         if constexpr (Pin) phys.stats.released(block[0]->node(), now);  // before the pages can go (DEF-11)
         if constexpr (P::ledger::enabled)
-            for (std::size_t i = 0; i < now; ++i) phys.note(block[i], one::kind, -1);
+            for (std::size_t i = 0; i < now; ++i) phys.note(block[i], single<P, Pin>::kind, -1);
         looks = {};
-        std::size_t i = 0;
-        for (; i < next; ++i) {
-            one::drop(block[i]);
-            if (ask) __builtin_prefetch(block[ahead + i], 1);
-            looks.add(block[now + i]);
-        }
-        for (; i < now; ++i) one::drop(block[i]);
+        if (n - done >= release_ahead + width && block[width - 1] != block[0] + (width - 1))  // in no order
+            release_block<P, Pin, true>(block, now, next, looks);
+        else
+            release_block<P, Pin, false>(block, now, next, looks);
         done += now;
         now = next;
     }

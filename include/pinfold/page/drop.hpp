@@ -82,6 +82,16 @@ struct dropper {
     }
 };
 
+/// How a release policy gives back a page that is known not to be a device's.
+template <class R>
+struct ordinary_of {
+    using type = R;
+};
+template <class Switch, auto IsDevice, class Device, class Ordinary>
+struct ordinary_of<by_kind<Switch, IsDevice, Device, Ordinary>> {
+    using type = Ordinary;
+};
+
 template <class Switch, auto IsDevice, class Device, class Ordinary>
 struct dropper<by_kind<Switch, IsDevice, Device, Ordinary>> {
     using rule = by_kind<Switch, IsDevice, Device, Ordinary>;
