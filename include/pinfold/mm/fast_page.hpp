@@ -47,7 +47,7 @@ template <class P, bool Pin>
         const fast_section section(std::adopt_lock);
         const walk_rules<P> rules(mm.phys, flags);
         const entry_slot* const slot = t->ptes + geometry<P::p4d_folded>::index(a, level::pte);
-        s = pte_blocks<P, Pin>(rules).settle(slot, {*t->above, t->upper}, 1, true, place);
+        s = pte_blocks<P, Pin>(rules).settle(slot, {*t->above, t->upper}, 1, place);
         P::races::at(race_point::entry_checked);
         if (s.served != 0) {
             note_page<P, Pin>(mm.phys, *place, (*place)->flags.load(), section.thread());

@@ -4,6 +4,7 @@
 // an entry that changed ends the walk, as there. Source: spec 05 §4 PTE/F, §6.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <type_traits>
 
@@ -57,16 +58,15 @@ public:
         return block<false>(slot, t, n, pages);
     }
 
-    /// One page after the other: which of a block's n pages stay. last_is_same: whether the entry of the last is still what
-    /// it was; those of the others were, when they were held. Returns: how many, nothing being held of the others.
-    [[gnu::noinline]] walk_step settle(const entry_slot* slot, const table& t, std::uint64_t n, bool last_is_same,
-                                     page** pages) const {
+    /// One page after the other: which of a block's n pages stay, of which one may not be what it is taken for, or its entry
+    /// has changed. Returns: how many, nothing being held of the others.
+    [[gnu::noinline]] walk_step settle(const entry_slot* slot, const table& t, std::uint64_t n, page** pages) const {
         const bool still = steps::table_is_still(t.above, t.seen);
         for (std::uint64_t i = 0; i < n; ++i) {
             page* const p = pages[i];
             const bool odd = is_odd(p), doubt = odd || rules_.grab_is_doubtful(p);
             const entry e = slot[i].read();
-            const bool same = still && (last_is_same || i + 1 != n) && plain_.passes(e) && phys().at(e.number()) == p;
+            const bool same = still && plain_.passes(e) && phys().at(e.number()) == p;
             if (!doubt && same && rules_.allowed(p) && !rules_.must_unshare(e, p)) continue;
             for (std::uint64_t k = n; k-- > i + 1;) one::drop(pages[k]);
             if (doubt || same) {
@@ -119,7 +119,7 @@ private:
         std::uint64_t held = 0;                ///< pages that are held, in the order of their entries
         std::uint64_t bits = ~std::uint64_t{0};  ///< what their entries have in common
         looks<P, wide> seen;                   ///< and they themselves
-        bool same = true;                      ///< whether the last one's entry is still what it was
+        bool same = true;                      ///< whether their entries are still what they were
     };
     /// Effects: holds the pages of the first of n entries, as far as these are plain, and grabs granted. n: 1 or more.
     /// Ask: asks for lines of entries further on; there are `ahead` of them behind the row.
@@ -157,19 +157,74 @@ private:
         out.same = same;
     }
 
+#if defined(__x86_64__)
+    /// Whether nobody sees what order a few entries are read in, and descriptors stand in a row.
+    static constexpr bool goes_by_four = wide && std::is_same_v<races, no_races> &&
+                                         requires(const physical<P>& phys) { phys.map.finder().first; };
+    static constexpr unsigned by_four = 8;
+    /// The same, eight entries at a time: read, tested, turned into pages and read again four words at a time. n: 8 or more.
+    /// What is left over at the end is another row.
+    template <bool Ask>
+    [[gnu::target("avx2"), gnu::noinline]] static void hold_row_by_four(const entry_slot* slot, std::uint64_t n, page** pages,
+                                                                       const entry_test& rule, const physical<P>& phys,
+                                                                       row& out) {
+        const auto find = phys.map.finder();
+        const four_words mask = four_times(rule.mask), value = four_times(rule.value);
+        const four_words base = four_times(reinterpret_cast<std::uintptr_t>(find.first));
+        const four_words whole = four_times(~(sizeof(page) - 1));
+        static_assert(std::has_single_bit(sizeof(page)) && entry::next_number > sizeof(page));
+        constexpr auto shift = entry::number_shift - std::countr_zero(sizeof(page));
+        four_words common = four_times(~std::uint64_t{0});
+        looks<P, true> seen;
+        const entry_slot* at = slot;
+        unsigned held = 0;
+        bool same = true;
+        do {
+            const four_words a = read_four(at), b = read_four(at + 4);
+            if (!is_zero(((a & mask) ^ value) | ((b & mask) ^ value))) [[unlikely]]
+                break;
+            common &= a & b;
+            write_four(pages, base + (shifted<shift>(a) & whole));
+            write_four(pages + 4, base + (shifted<shift>(b) & whole));
+            if constexpr (Ask)
+                for (unsigned k = 0; k < by_four; ++k) ask_for(find, at[ahead + k]);
+#pragma GCC unroll 8
+            for (held = 0; held != by_four; ++held) {
+                page* const p = pages[held];
+                if (!one::grab(p)) [[unlikely]]
+                    break;
+                seen.add(p);
+            }
+            same = held == by_four;  // where one was refused, those before it have not been looked at again
+            if (!same) [[unlikely]]
+                break;
+            ops::count_type::fence();
+            same = is_zero((a ^ read_four(at)) | (b ^ read_four(at + 4)));
+            at += by_four, pages += by_four, held = 0;
+        } while (same && static_cast<std::uint64_t>(slot + n - at) >= by_four);
+        out.held = static_cast<std::uint64_t>(at - slot) + held;
+        out.bits = static_cast<std::uint64_t>(common[0] & common[1] & common[2] & common[3]);
+        out.seen = seen;
+        out.same = same;
+    }
+#endif
     /// n: 1 or more. A frame that is no plain page is found after the grab: what one adds to a tail is refused, and what
     /// one adds to another head is given back as it was added.
     template <bool Ask>
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, std::uint64_t n, page** pages) {
         row r;
-        hold_row<Ask>(slot, n, pages, plain_, phys(), r);
+#if defined(__x86_64__)
+        if constexpr (goes_by_four)
+            if (n >= by_four && has_four_words()) hold_row_by_four<Ask>(slot, n, pages, plain_, phys(), r);
+#endif
+        if (r.held == 0 && r.same) hold_row<Ask>(slot, n, pages, plain_, phys(), r);
         if (r.held == 0) [[unlikely]]
             return {walk_step::one_by_one, 0};
         walk_step s{walk_step::go_on, r.held};
         const kinds<P> of = r.seen.flags();
         if (!r.same || !steps::table_is_still(t.above, t.seen) || of.odd() ||
             (P::fast_asks_folio && (r.seen.all_owners() & 1) == 0) || rules_.asks_each() || rules_.asks_unshare({r.bits})) [[unlikely]]
-            s = settle(slot, t, r.held, r.same, pages);
+            s = settle(slot, t, r.held, pages);
         if (s.served != r.held) [[unlikely]]
             most_ = careful;  // where pages of many kinds alternate, what is held in vain stays little
         races::at(race_point::entry_checked);

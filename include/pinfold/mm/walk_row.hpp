@@ -28,6 +28,28 @@ using four_words = long long __attribute__((vector_size(32)));
 inline constexpr std::uint64_t worth_four = 16;
 [[nodiscard]] inline bool has_four_words() noexcept { return __builtin_cpu_supports("avx2") != 0; }
 
+/// Reads four words that other threads write one by one: as read_two.
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline four_words read_four(const void* from) noexcept {
+    four_words v;
+    __asm__ volatile("" ::: "memory");
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+[[gnu::target("avx2"), gnu::always_inline]] inline void write_four(void* to, const four_words& v) noexcept {
+    std::memcpy(to, &v, sizeof v);
+}
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline four_words four_times(std::uint64_t v) noexcept {
+    return four_words{} + static_cast<long long>(v);
+}
+template <int By>
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline four_words shifted(const four_words& v) noexcept {
+    using unsigned_words = unsigned long long __attribute__((vector_size(32)));
+    return (four_words)((unsigned_words)v >> By);
+}
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline bool is_zero(const four_words& v) noexcept {
+    return __builtin_ia32_ptestz256(v, v) != 0;
+}
+
 /// The four words first, first + Step, … and the next four, and so on.
 template <std::uint64_t Step>
 struct row_of_four {
