@@ -77,7 +77,7 @@ effect perform(op what, state s, int amount, bool large) {
         case op::try_get_held: got = c.try_get_held(n); break;
         case op::get: c.get(n); break;
         case op::put: got.undo = c.put(n); break;
-        case op::put_idle: got.undo = c.drop_units_idle(static_cast<signed char>(amount)); break;
+        case op::put_idle: got.undo = c.drop_units_idle(c.units(static_cast<std::uint64_t>(amount))); break;
         case op::init: c.init(n); break;
         case op::freeze: e.value = c.freeze(static_cast<signed char>(amount)); break;
         case op::raw: e.value = c.raw(); break;

@@ -190,7 +190,8 @@ public:
     /// Synchronises: sequentially consistent on success. Source: spec 01 page_ref_freeze, spec 02 §3.
     [[nodiscard]] bool freeze(value_type expected) noexcept {
         units_type all = stored(expected);
-        return refs_.swap_if(all, stored(traits::dead_value));
+        if constexpr (traits::joined) all = static_cast<units_type>(all | static_cast<units_type>(lower(refs_.load())));
+        return refs_.swap_if(all, with_references(all, traits::dead_value));
     }
 
     /// Effects: frozen or dead → live with exactly `value` units. Requires: the caller froze or owns it; value > 0.
@@ -201,7 +202,7 @@ public:
         if constexpr (traits::optimistic)
             refs_.publish_add(detail::wrap_sub(value, traits::dead_value));
         else
-            refs_.publish(stored(value));
+            refs_.publish(with_references(traits::joined ? refs_.load() : units_type{}, value));
     }
 
     /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
@@ -341,7 +342,7 @@ public:
     /// holds a reference (spec 03 §3).
     PINFOLD_DETAIL_HOT crossing drop_units_idle(units_type u) noexcept {
         const units_type now = refs_.drop_fetch(u);
-        if (now == units(1)) [[unlikely]]
+        if (references(now) == 1) [[unlikely]]
             return crossing::idle;
         if (is_last(now)) [[unlikely]]
             return kill();
@@ -382,6 +383,11 @@ private:
     static constexpr units_type stored(value_type refs) noexcept {
         using U = std::make_unsigned_t<units_type>;
         return static_cast<units_type>(static_cast<U>(static_cast<U>(refs) << traits::refs_shift));
+    }
+    /// The word with another reference count; exact pins in it stay.
+    static constexpr units_type with_references(units_type word, value_type refs) noexcept {
+        if constexpr (traits::joined) return static_cast<units_type>(stored(refs) | static_cast<units_type>(lower(word)));
+        else return stored(refs);
     }
     /// The lower half of a joined word; of every other word all of it.
     template <class V>

@@ -12,6 +12,13 @@ TEST_CASE("pins in a word of their own keep every law") {
     keeps_every_law<p32<hybrid_pins<never_large{}>, sticky_dead>>("hybrid, sticky_dead");
     keeps_every_law<p32<hybrid_pins<never_large{}>, zero_is_dead>>("hybrid, zero_is_dead");
 }
+TEST_CASE("references and exact pins in halves of one word keep every law") {
+    using one_word = policy<std::int64_t, hybrid_word_pins<never_large{}>, zero_is_dead, refuse>;
+    keeps_every_law<one_word>("hybrid in one word");
+    const auto pages = check::check_policy<one_word, check::library, check::pages>("hybrid in one word");
+    INFO(pages.text());
+    CHECK(pages.passed());
+}
 TEST_CASE("counts without pins keep every law") {
     keeps_every_law<p32<no_pins, sticky_dead>>("no pins, sticky_dead");
     keeps_every_law<p32<no_pins, zero_is_dead>>("no pins, zero_is_dead");
