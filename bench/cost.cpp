@@ -39,6 +39,7 @@ public:
 
     void draw(const kind<P>& k) {
         std::vector<double> pins, unpins;
+        std::uint64_t largest = 0;
         for (const std::uint64_t n : {1U, 4U, 16U, 64U, 512U, 4096U, 16384U, 262144U, 1U << 20}) {
             if (quick_ && (n > 16384 || n == 4 || n == 4096)) continue;
             const std::uint64_t total = std::max<std::uint64_t>(n, 512);
@@ -51,12 +52,13 @@ public:
             if (k.by_ptes) add(k, "Linux 6 shape, pin", n, f.pins[figures::peer]);
             add(k, "one locked instruction per head", n, f.pins[figures::floor]);
             if (n < 64 || f.pins[0].ns.empty() || f.unpins[0].ns.empty()) continue;
+            largest = n;
             pins.push_back(paired::quantile(f.pin(figures::floor), 0.5));
             unpins.push_back(paired::quantile(f.unpin(figures::floor), 0.5));
         }
         if (k.order != 0 || !k.by_ptes || k.how.huge) return;
         const std::string of = std::string(", evenness of the ratio, ") + (k.change ? "in no order" : "in a row") +
-                               (quick_ ? ", N=64 to 16K" : ", N=64 to 1M");
+                               ", N=64 to " + std::to_string(largest);
         const paired::goal even{10, paired::no_goal, "% from the middle"},
             none{paired::no_goal, paired::no_goal, even.unit};
         if (pins.size() < 3) return paired::left_out("scale", named<P>("pin fast" + of), even, "the machine is busy");
