@@ -48,7 +48,7 @@ namespace detail {
 [[nodiscard]] inline std::string number(double v) {
     if (!std::isfinite(v)) return "null";
     char text[32];
-    std::snprintf(text, sizeof text, "%.6g", v);
+    std::snprintf(text, sizeof text, "%.9g", v);
     return text;
 }
 
