@@ -57,7 +57,8 @@ private:
         (v.*Links).reach = reach;
     }
 
-    static vma* with(vma* t, vma& v) noexcept {
+    // What recurses is not unrolled: g++ makes a kilobyte and more of each.
+    [[gnu::noinline]] static vma* with(vma* t, vma& v) noexcept {
         if (!t) return &v;
         if (above(v, *t)) {
             split(t, v, left(v), right(v));
@@ -69,14 +70,14 @@ private:
         refresh(*t);
         return t;
     }
-    static vma* without(vma* t, vma& v) noexcept {
+    [[gnu::noinline]] static vma* without(vma* t, vma& v) noexcept {
         if (t == &v) return joined(left(v), right(v));
         vma*& side = before(v, *t) ? left(*t) : right(*t);
         side = without(side, v);
         refresh(*t);
         return t;
     }
-    static void split(vma* t, const vma& at, vma*& below, vma*& rest) noexcept {
+    [[gnu::noinline]] static void split(vma* t, const vma& at, vma*& below, vma*& rest) noexcept {
         if (!t) {
             below = rest = nullptr;
             return;
@@ -90,7 +91,7 @@ private:
         }
         refresh(*t);
     }
-    static vma* joined(vma* low, vma* high) noexcept {
+    [[gnu::noinline]] static vma* joined(vma* low, vma* high) noexcept {
         if (!low || !high) return low ? low : high;
         if (above(*low, *high)) {
             right(*low) = joined(right(*low), high);
@@ -101,7 +102,7 @@ private:
         refresh(*high);
         return high;
     }
-    static void each(vma* t, std::uint64_t first, std::uint64_t last, function_ref<void(vma&)> visit) {
+    [[gnu::noinline]] static void each(vma* t, std::uint64_t first, std::uint64_t last, function_ref<void(vma&)> visit) {
         if (!t || (t->*Links).reach <= first) return;
         each(left(*t), first, last, visit);
         if (t->pgoff >= last) return;
