@@ -15,8 +15,8 @@
 #if PINFOLD_MM_EXPLORED
 #include "../check/threading.hpp"
 #else
-#include <condition_variable>
 #include <mutex>
+#include <pthread.h>
 #include <sched.h>
 #include <shared_mutex>
 
@@ -69,22 +69,31 @@ struct threading {
         return value;
     }
     /// One thread waits for it, any thread gives it; given twice before it is taken, it is one.
-    class permit {
+    class permit {  // of POSIX, as the rest here: <condition_variable> costs every includer more than all of Boost.Atomic
     public:
-        void take() {
-            std::unique_lock lock(lock_);
-            changed_.wait(lock, [&] { return given_; });
+        permit() = default;
+        permit(const permit&) = delete;
+        permit& operator=(const permit&) = delete;
+        ~permit() {
+            pthread_cond_destroy(&changed_);
+            pthread_mutex_destroy(&lock_);
+        }
+        void take() noexcept {
+            pthread_mutex_lock(&lock_);
+            while (!given_) pthread_cond_wait(&changed_, &lock_);
             given_ = false;
+            pthread_mutex_unlock(&lock_);
         }
         void give() noexcept {
-            const std::lock_guard lock(lock_);
+            pthread_mutex_lock(&lock_);
             given_ = true;
-            changed_.notify_one();
+            pthread_cond_signal(&changed_);
+            pthread_mutex_unlock(&lock_);
         }
 
     private:
-        std::mutex lock_;
-        std::condition_variable changed_;
+        pthread_mutex_t lock_ = PTHREAD_MUTEX_INITIALIZER;
+        pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
         bool given_ = false;
     };
 };
