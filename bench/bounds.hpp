@@ -118,15 +118,18 @@ template <class P>
     }
 }
 
-/// Adds n pins to a large folio: in two words where they are counted apart.
+/// Adds n pins to a large folio, in one instruction: where they are counted apart, beside the references.
 template <class P>
-[[gnu::always_inline]] inline void add(page<P>* head, std::int32_t n) {
-    std::int32_t* const refs = peer::refs_of<P>(head);
-    if constexpr (peer::linux_6_shape<P>::exact) __atomic_fetch_add(refs - 1, n, __ATOMIC_SEQ_CST);
-    __atomic_fetch_add(refs, peer::linux_6_shape<P>::exact ? n : n * 1024, __ATOMIC_SEQ_CST);
+[[gnu::always_inline]] inline void add(page<P>* head, std::int64_t n) {
+    if constexpr (peer::linux_6_shape<P>::exact) {
+        auto* const both = reinterpret_cast<std::int64_t*>(&head->count);  // pins below, references above
+        __atomic_fetch_add(both, n * ((std::int64_t{1} << 32) + 1), __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_add(peer::refs_of<P>(head), static_cast<std::int32_t>(n * 1024), __ATOMIC_SEQ_CST);
+    }
 }
 
-/// Folios of `size` pages by ptes: per folio its entries twice, its locked instructions, its slots.
+/// Folios of `size` pages by ptes: per folio its entries twice, its locked instruction, its slots.
 template <class P>
 [[gnu::noinline]] void pin_folios(mm::space<P>& mm, mm::vaddr a, std::uint64_t n, page<P>** pages, std::uint64_t size) {
     const rightly<P> all(mm);
@@ -138,23 +141,23 @@ template <class P>
             const mm::entry e = pte->read();
             page<P>* const head = find.at(e.number());
             if (!vectors::are(pte, e.raw, next, size)) std::abort();
-            add<P>(head, static_cast<std::int32_t>(size));
+            add<P>(head, static_cast<std::int64_t>(size));
             if (!vectors::are(pte, e.raw, next, size)) std::abort();
             vectors::fill(pages, reinterpret_cast<std::uintptr_t>(head), sizeof(page<P>), size);
         }
         if (above.read() != table) std::abort();
     });
 }
-/// Per folio its slots, its locked instructions.
+/// Per folio its slots, its locked instruction.
 template <class P>
 [[gnu::noinline]] void unpin_folios(page<P>** pages, std::uint64_t n, std::uint64_t size) {
     for (page<P>** const end = pages + n; pages != end; pages += size) {
         if (!vectors::are(pages, reinterpret_cast<std::uintptr_t>(*pages), sizeof(page<P>), size)) std::abort();
-        add<P>(*pages, -static_cast<std::int32_t>(size));
+        add<P>(*pages, -static_cast<std::int64_t>(size));
     }
 }
 
-/// Huge entries of one table as runs: per leaf its entry twice, its locked instructions, its element. Guard: rightly, or
+/// Huge entries of one table as runs: per leaf its entry twice, its locked instruction, its element. Guard: rightly, or
 /// barely.
 template <class P, class Guard>
 [[gnu::noinline]] void pin_leaves(mm::space<P>& mm, mm::vaddr a, std::uint64_t leaves, mm::pinned_run<P>* runs) {

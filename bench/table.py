@@ -118,9 +118,14 @@ def reaches(row, goal, value):
     return value >= goal if row["better"] == "higher" else value <= goal
 
 
+def bounds_of(row):
+    """What bounds a row; what the row itself is better than does not."""
+    return [b for b in row.get("bounds", ()) if reaches(row, row["median"], b["median"])]
+
+
 def beyond(row):
     """The bounds of a row that do not reach its goal themselves."""
-    return [b for b in row.get("bounds", ()) if not reaches(row, row["must"], b["median"])]
+    return [b for b in bounds_of(row) if not reaches(row, row["must"], b["median"])]
 
 
 def verdict(row):
@@ -161,7 +166,7 @@ def cells(row):
 
 def cells_of_bounds(row):
     """Under a row that was missed: what bounds it here, and whether that would reach the goal."""
-    for b in row["bounds"] if verdict(row) == "MISSED" and "bounds" in row else ():
+    for b in bounds_of(row) if verdict(row) == "MISSED" else ():
         yield ("", f"  bound: {b['bound']}", "", "", figure(b["median"], b["n"] == 1), f"{row['unit']}{spread_of(b)}",
                "beyond the goal" if b in beyond(row) else "")
 
@@ -191,7 +196,7 @@ def write_csv(file, rows, points):
         for r in rows:
             writer.writerow((r["row"], r["what"], "", r["must"], r["stretch"], r["better"], r["unit"], r.get("median"),
                              r.get("p10"), r.get("p90"), r.get("n"), r.get("why", verdict(r))))
-            for b in r.get("bounds", ()):
+            for b in bounds_of(r) if "why" not in r else ():
                 writer.writerow((r["row"], f"{r['what']}; bound: {b['bound']}", "", "", "", r["better"], r["unit"], b["median"],
                                  b["p10"], b["p90"], b["n"], "beyond the goal" if r["must"] is not None and b in beyond(r) else ""))
         for p in points:

@@ -74,9 +74,9 @@ void cold(bool quick) {
 template <class P>
 bounds_of<P> of_folios(std::uint64_t size) {
     using slots = mm::frame<P>**;
-    return {{pins<P>("entries twice, locked instructions of a folio, slots",
+    return {{pins<P>("entries twice, locked instruction of a folio, slots",
                      [size](mm::space<P>& m, vaddr a, std::uint64_t n, slots to) { bounds::pin_folios<P>(m, a, n, to, size); })},
-            {unpins<P>("slots, locked instructions of a folio",
+            {unpins<P>("slots, locked instruction of a folio",
                        [size](slots of, std::uint64_t n) { bounds::unpin_folios<P>(of, n, size); })}};
 }
 
@@ -148,7 +148,7 @@ void huge_entries(bool quick) {
                              })};
         };
         std::vector<candidate> all{
-            lock, pin, bound("entry, locked instructions of a folio, element", &bounds::pin_leaves<P, bounds::barely>),
+            lock, pin, bound("entry, locked instruction of a folio, element", &bounds::pin_leaves<P, bounds::barely>),
             bound("and what makes it right", &bounds::pin_leaves<P, bounds::rightly<P>>)};
         for (candidate& c : all) {
             c.step = leaves;
