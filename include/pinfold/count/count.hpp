@@ -12,29 +12,11 @@
 #include "../policy/count_bundle.hpp"
 #include "../policy/count_traits.hpp"
 #include "broken_count.hpp"
+#include "head_word.hpp"
 #include "pinned.hpp"
 #include "refusal.hpp"
 
 namespace pinfold {
-
-namespace detail {
-
-/// What the undo of a refused grab calls: a full release that reports the zero crossing.
-struct release_at_zero {
-    template <class Count>
-    crossing operator()(Count& c, typename Count::units_type units) const noexcept {
-        return c.drop_units(units);
-    }
-};
-
-template <class Word, bool Present>
-struct pin_word {
-    Word pin_word_;
-};
-template <class Word>
-struct pin_word<Word, false> {};
-
-}  // namespace detail
 
 /// The state machine of one head. Embed it in the page: `pinfold::count<my_count> count;`.
 ///
@@ -96,8 +78,8 @@ public:
     /// Complexity: one RMW; one more for the thread that meets zero under sticky_dead.
     PINFOLD_DETAIL_HOT crossing put(std::uint64_t n = 1) noexcept {
         if constexpr (traits::joined) {
-            PINFOLD_ASSERT(covers(refs_.load(), units(n)));
-            return is_last(refs_.drop_fetch(units(n))) ? kill() : crossing::none;
+            PINFOLD_ASSERT(layout::covers(refs_.load(), units(n)));
+            return layout::is_last(refs_.drop_fetch(units(n))) ? kill() : crossing::none;
         } else {
             return drop_units(units(n));
         }
@@ -113,7 +95,7 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::joined) {
-            if (large) return try_units<true>(n, 1, exact_units(n), undo);
+            if (large) return try_units<true>(n, 1, layout::exact_units(n), undo);
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) return try_pin_exact(n, undo);
         }
@@ -126,7 +108,7 @@ public:
     {
         PINFOLD_ASSERT(n <= traits::batch_max(is_exact(large) ? 1 : traits::pin_unit));
         if constexpr (traits::joined) {
-            if (large) return hold_units(exact_units(n));
+            if (large) return hold_units(layout::exact_units(n));
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 hold_units(units(n));
@@ -143,7 +125,7 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::joined) {
-            if (large) return try_held<true>(n, 1, exact_units(n), undo);
+            if (large) return try_held<true>(n, 1, layout::exact_units(n), undo);
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 const outcome got = try_held<false>(n, 1, units(n), undo);
@@ -174,7 +156,7 @@ public:
         if constexpr (traits::form == pin_form::exact) {
             return traits::pin_word_pinned(this->pin_word_.load());
         } else if constexpr (traits::form == pin_form::split) {
-            return split_pinned(refs_.load());
+            return layout::split_pinned(refs_.load());
         } else {
             if constexpr (traits::form == pin_form::hybrid) {
                 if (large) return pinned{exact_pinned() ? pinned::certainly : pinned::no};
@@ -189,9 +171,8 @@ public:
     /// may change its layout. May fail although only the caller holds it, because of a grab in flight.
     /// Synchronises: sequentially consistent on success. Source: spec 01 page_ref_freeze, spec 02 §3.
     [[nodiscard]] bool freeze(value_type expected) noexcept {
-        units_type all = stored(expected);
-        if constexpr (traits::joined) all = static_cast<units_type>(all | static_cast<units_type>(lower(refs_.load())));
-        return refs_.swap_if(all, with_references(all, traits::dead_value));
+        units_type all = layout::with_references(traits::joined ? refs_.load() : units_type{}, expected);
+        return refs_.swap_if(all, layout::with_references(all, traits::dead_value));
     }
 
     /// Effects: frozen or dead → live with exactly `value` units. Requires: the caller froze or owns it; value > 0.
@@ -202,7 +183,7 @@ public:
         if constexpr (traits::optimistic)
             refs_.publish_add(detail::wrap_sub(value, traits::dead_value));
         else
-            refs_.publish(with_references(traits::joined ? refs_.load() : units_type{}, value));
+            refs_.publish(layout::with_references(traits::joined ? refs_.load() : units_type{}, value));
     }
 
     /// Effects: from now on pins are refused (errc::pins_blocked) while references are granted as before, iff no
@@ -245,7 +226,7 @@ public:
     // ---- queries ------------------------------------------------------------------------------------------
 
     /// Returns: the reference count as it is, grabs in flight and dead values included. Synchronises: relaxed.
-    [[nodiscard]] value_type raw() const noexcept { return references(refs_.load()); }
+    [[nodiscard]] value_type raw() const noexcept { return layout::references(refs_.load()); }
 
     /// Returns: the reference count as Linux shows it: pins included as the scheme counts them (overlay: bias
     /// units each; exact, split: one each); 0 for a dead head, without the mark of block_pins(). Synchronises: relaxed.
@@ -266,9 +247,9 @@ public:
         if constexpr (traits::form == pin_form::split) {
             const value_type v = refs_.load();
             using U = typename traits::unsigned_type;
-            return split_pinned(v) ? static_cast<std::int64_t>(static_cast<U>(v) >> traits::ref_bits) : 0;
+            return layout::split_pinned(v) ? static_cast<std::int64_t>(static_cast<U>(v) >> traits::ref_bits) : 0;
         } else if constexpr (traits::joined) {
-            return static_cast<std::int64_t>(lower(refs_.load()));
+            return static_cast<std::int64_t>(layout::lower(refs_.load()));
         } else {
             const value_type v = this->pin_word_.load();
             using U = typename traits::unsigned_type;
@@ -290,7 +271,7 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::joined) {
-            if (large) return exact_units(n);
+            if (large) return layout::exact_units(n);
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
                 PINFOLD_ASSERT(this->pin_word_.load() >= units(n));
@@ -306,7 +287,7 @@ public:
         if constexpr (traits::overflow == overflow_rule::saturate) {
             return detail::drop_saturating<P>(refs_, u);
         } else {
-            PINFOLD_ASSERT(covers(refs_.load(), u));
+            PINFOLD_ASSERT(layout::covers(refs_.load(), u));
             if (refs_.drop(u)) [[unlikely]]
                 return kill();
             return crossing::none;
@@ -320,7 +301,7 @@ public:
             if (const crossing reached = drop_units(u); reached != crossing::none) [[unlikely]]
                 crossed(reached);
         } else {
-            PINFOLD_ASSERT(covers(refs_.load(), u));
+            PINFOLD_ASSERT(layout::covers(refs_.load(), u));
             if (refs_.drop(u)) [[unlikely]]
                 kill_then(crossed);
         }
@@ -330,8 +311,8 @@ public:
     template <class Crossed>
     PINFOLD_DETAIL_HOT void put_then(std::uint64_t n, Crossed crossed) noexcept {
         if constexpr (traits::joined) {
-            PINFOLD_ASSERT(covers(refs_.load(), units(n)));
-            if (is_last(refs_.drop_fetch(units(n)))) [[unlikely]]
+            PINFOLD_ASSERT(layout::covers(refs_.load(), units(n)));
+            if (layout::is_last(refs_.drop_fetch(units(n)))) [[unlikely]]
                 kill_then(crossed);
         } else {
             drop_units_then(units(n), crossed);
@@ -342,79 +323,32 @@ public:
     /// holds a reference (spec 03 §3).
     PINFOLD_DETAIL_HOT crossing drop_units_idle(units_type u) noexcept {
         const units_type now = refs_.drop_fetch(u);
-        if (references(now) == 1) [[unlikely]]
+        if (layout::references(now) == 1) [[unlikely]]
             return crossing::idle;
-        if (is_last(now)) [[unlikely]]
+        if (layout::is_last(now)) [[unlikely]]
             return kill();
         return crossing::none;
     }
 
-    /// Units of n references, of n pins that are part of them, and of n that are counted in the same word besides.
-    static constexpr units_type units(std::uint64_t n) noexcept { return static_cast<units_type>(n << traits::refs_shift); }
+    /// Units of n references and of n pins in the head word.
+    static constexpr units_type units(std::uint64_t n) noexcept { return layout::units(n); }
     static constexpr units_type pin_units(std::uint64_t n) noexcept { return units(n * traits::pin_unit); }
-    static constexpr units_type exact_units(std::uint64_t n) noexcept
-        requires traits::joined
-    {
-        return static_cast<units_type>((n << traits::refs_shift) + n);
-    }
 
     /// Effects: sets the words. Requires: nobody else can see the head. For tests and for building a state.
     void set_raw(value_type refs, value_type pins = 0) noexcept {
-        if constexpr (traits::joined) {
-            refs_.store(static_cast<units_type>(stored(refs) | static_cast<units_type>(lower(pins))));
-        } else {
-            refs_.store(refs);
-            if constexpr (traits::has_pin_word) this->pin_word_.store(pins);
-        }
+        refs_.store(layout::with_references(static_cast<units_type>(pins), refs));
+        if constexpr (traits::has_pin_word && !traits::joined) this->pin_word_.store(pins);
         (void)pins;
     }
 
 private:
+    using layout = detail::head_word<P>;
+
     static constexpr bool is_exact(bool large) noexcept { return traits::form == pin_form::exact || large; }
 
-    static constexpr bool split_pinned(value_type v) noexcept {
-        return (v >> traits::ref_bits) != 0 && !traits::in_dead_band(v) && !traits::in_blocked_band(v);
-    }
-
-    // The head word, and the reference count in it: all of the word, or its upper half.
-    static constexpr value_type references(units_type word) noexcept {
-        return static_cast<value_type>(word >> traits::refs_shift);
-    }
-    static constexpr units_type stored(value_type refs) noexcept {
-        using U = std::make_unsigned_t<units_type>;
-        return static_cast<units_type>(static_cast<U>(static_cast<U>(refs) << traits::refs_shift));
-    }
-    /// The word with another reference count; exact pins in it stay.
-    static constexpr units_type with_references(units_type word, value_type refs) noexcept {
-        if constexpr (traits::joined) return static_cast<units_type>(stored(refs) | static_cast<units_type>(lower(word)));
-        else return stored(refs);
-    }
-    /// The lower half of a joined word; of every other word all of it.
-    template <class V>
-    static constexpr typename traits::unsigned_type lower(V word) noexcept {
-        return static_cast<typename traits::unsigned_type>(word);
-    }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool exact_pinned() const noexcept {
-        if constexpr (traits::joined) return lower(refs_.load()) != 0;
+        if constexpr (traits::joined) return layout::lower(refs_.load()) != 0;
         else return traits::pin_word_pinned(this->pin_word_.load());
-    }
-
-    /// Whether nobody has a reference any more: the head is dead, also where pins were counted that nobody gave back.
-    static constexpr bool is_last(units_type now) noexcept { return references(now) == 0; }
-
-    /// Whether a live word of value v can be lowered by u units somebody holds.
-    static constexpr bool covers(units_type v, units_type u) noexcept {
-        return v < 0 || u < 0 || (v >= u && (!traits::joined || lower(v) >= lower(u)));
-    }
-    /// Whether zero_is_dead refuses to add to a word.
-    PINFOLD_DETAIL_HOT static constexpr bool refuses(units_type seen) noexcept {
-        if constexpr (traits::joined && (traits::overflow == overflow_rule::refuse || traits::overflow == overflow_rule::trap))
-            return seen < units(1);
-        else return detail::refuses<P>(references(seen));
-    }
-    PINFOLD_DETAIL_HOT static units_type raised(units_type seen, units_type u) noexcept {
-        if constexpr (traits::joined) return detail::wrap_add(seen, u);
-        else return detail::raised<P>(seen, u);
     }
 
     /// n times `unit` references, which are u units of the head word.
@@ -441,12 +375,12 @@ private:
         } else {
             units_type seen = refs_.load();
             for (;;) {
-                if (refuses(seen)) [[unlikely]] {
-                    const value_type met = references(seen);
+                if (layout::refuses(seen)) [[unlikely]] {
+                    const value_type met = layout::references(seen);
                     if (IsPin || !traits::in_blocked_band(met))
-                        return detail::refusal(detail::explain<P, IsPin>(met, references(u)));
+                        return detail::refusal(detail::explain<P, IsPin>(met, layout::references(u)));
                 }
-                const units_type now = raised(seen, u);
+                const units_type now = layout::raised(seen, u);
                 if (refs_.swap_if_weak(seen, now)) [[likely]] {
                     if constexpr (!traits::joined) detail::report_saturation<P>(seen, now, u);
                     return {};
@@ -506,7 +440,7 @@ private:
     }
 
     // Cold sides read the word themselves: its address is then no part of the hot path.
-    PINFOLD_DETAIL_COLD void held_negative(units_type u) noexcept { detail::held_negative<P>(raw(), references(u)); }
+    PINFOLD_DETAIL_COLD void held_negative(units_type u) noexcept { detail::held_negative<P>(raw(), layout::references(u)); }
     PINFOLD_DETAIL_COLD outcome refuse_batch(std::uint64_t n, std::uint64_t limit) noexcept {
         return detail::refuse_batch<P>(raw(), limit, n);
     }
@@ -519,10 +453,10 @@ private:
             hold_units(u);
         } else {
             units_type seen = refs_.load();
-            if (references(seen) <= 0) [[unlikely]] {
-                const value_type met = references(seen);
+            if (layout::references(seen) <= 0) [[unlikely]] {
+                const value_type met = layout::references(seen);
                 if (IsPin || !traits::in_blocked_band(met))
-                    return detail::refusal(detail::explain_held<P>(met, references(u)));
+                    return detail::refusal(detail::explain_held<P>(met, layout::references(u)));
             }
             if constexpr (traits::optimistic) {
                 if (refs_.hold(u)) [[unlikely]]

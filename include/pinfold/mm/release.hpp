@@ -8,6 +8,7 @@
 
 #include "file.hpp"
 #include "grab.hpp"
+#include "page_lock.hpp"
 #include "walk_release.hpp"
 
 namespace pinfold::mm {
@@ -18,15 +19,13 @@ namespace detail {
 template <class P>
 void dirty_lock(frame<P>* head) {
     if (head->is(pg::dirty)) return;
-    for (unsigned spins = 0; head->set(pg::locked); relax(spins)) {
-    }
+    const page_lock_guard lock(head);
     if (!head->is_anon() && !head->is(pg::buffers)) {
         const file* f = head->template owner_as<file>();
         if (f && f->kind == file_kind::ext4)  // nobody has told the filesystem that it would be written (HAZ-WB)
             physical<P>::of(*head).warn.emit(warn_id::dirty_unprepared, head->count.raw());
     }
     head->change(frame<P>::bit(pg::dirty), frame<P>::bit(pg::readahead));
-    head->clear(pg::locked);
 }
 
 /// Effects: calls release(page, n) for each run of pages of one folio; a null is skipped and ends a run (DEF-M5).

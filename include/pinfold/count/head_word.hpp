@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+// What stands where in the words of a head: the reference count fills the first, and exact pins have one of their own; or
+// references are its upper half, and exact pins the lower one.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "../core/config.hpp"
+#include "../policy/count_traits.hpp"
+#include "refusal.hpp"
+
+namespace pinfold::detail {
+
+/// What the undo of a refused grab calls: a full release that reports the zero crossing.
+struct release_at_zero {
+    template <class Count>
+    crossing operator()(Count& c, typename Count::units_type units) const noexcept {
+        return c.drop_units(units);
+    }
+};
+
+template <class Word, bool Present>
+struct pin_word {
+    Word pin_word_;
+};
+template <class Word>
+struct pin_word<Word, false> {};
+
+template <class P>
+struct head_word {
+    using traits = count_traits<P>;
+    using value_type = typename traits::value_type;   ///< of the reference count
+    using units_type = typename traits::stored_type;  ///< of the word
+
+    /// Units of n references, and of n pins that are counted in the same word besides.
+    static constexpr units_type units(std::uint64_t n) noexcept { return static_cast<units_type>(n << traits::refs_shift); }
+    static constexpr units_type exact_units(std::uint64_t n) noexcept
+        requires traits::joined
+    {
+        return static_cast<units_type>((n << traits::refs_shift) + n);
+    }
+
+    static constexpr value_type references(units_type word) noexcept {
+        return static_cast<value_type>(word >> traits::refs_shift);
+    }
+    static constexpr units_type stored(value_type refs) noexcept {
+        using U = std::make_unsigned_t<units_type>;
+        return static_cast<units_type>(static_cast<U>(static_cast<U>(refs) << traits::refs_shift));
+    }
+    /// The word with another reference count; exact pins in it stay.
+    static constexpr units_type with_references(units_type word, value_type refs) noexcept {
+        if constexpr (traits::joined) return static_cast<units_type>(stored(refs) | static_cast<units_type>(lower(word)));
+        else return stored(refs);
+    }
+    /// The lower half of a joined word; of every other word all of it.
+    template <class V>
+    static constexpr typename traits::unsigned_type lower(V word) noexcept {
+        return static_cast<typename traits::unsigned_type>(word);
+    }
+
+    /// Whether nobody has a reference any more: the head is dead, also where pins were counted that nobody gave back.
+    static constexpr bool is_last(units_type now) noexcept { return references(now) == 0; }
+
+    static constexpr bool split_pinned(value_type v) noexcept {
+        return (v >> traits::ref_bits) != 0 && !traits::in_dead_band(v) && !traits::in_blocked_band(v);
+    }
+
+    /// Whether a live word of value v can be lowered by u units somebody holds.
+    static constexpr bool covers(units_type v, units_type u) noexcept {
+        return v < 0 || u < 0 || (v >= u && (!traits::joined || lower(v) >= lower(u)));
+    }
+    /// Whether zero_is_dead refuses to add to a word.
+    PINFOLD_DETAIL_HOT static constexpr bool refuses(units_type seen) noexcept {
+        if constexpr (traits::joined && (traits::overflow == overflow_rule::refuse || traits::overflow == overflow_rule::trap))
+            return seen < units(1);
+        else return detail::refuses<P>(references(seen));
+    }
+    PINFOLD_DETAIL_HOT static units_type raised(units_type seen, units_type u) noexcept {
+        if constexpr (traits::joined) return detail::wrap_add(seen, u);
+        else return detail::raised<P>(seen, u);
+    }
+};
+
+}  // namespace pinfold::detail
