@@ -52,7 +52,7 @@ public:
     /// Complexity: sticky_dead one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get(std::uint64_t n = 1, Undo undo = {}) noexcept {
-        return try_units<false>(n, 1, units(n), undo);
+        return try_units<grab_of::reference>(n, undo);
     }
 
     /// Effects: n references. Requires: evidence. Cannot fail; if the word turns negative all the same, one
@@ -70,7 +70,7 @@ public:
     /// Source: spec 01 §2.2 try_grab_folio.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get_held(std::uint64_t n = 1, Undo undo = {}) noexcept {
-        return try_held<false>(n, 1, units(n), undo);
+        return try_held<grab_of::reference>(n, undo);
     }
 
     /// Effects: gives n references back. Returns: zero when this thread killed the head: it alone may free it.
@@ -95,11 +95,11 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::joined) {
-            if (large) return try_units<true>(n, 1, layout::exact_units(n), undo);
+            if (large) return try_units<grab_of::exact_pin>(n, undo);
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) return try_pin_exact(n, undo);
         }
-        return try_units<true>(n, traits::pin_unit, pin_units(n), undo);
+        return try_units<grab_of::pin>(n, undo);
     }
 
     /// As get, for n pins. Requires also: pins are not blocked, nor being blocked.
@@ -125,17 +125,17 @@ public:
         requires traits::has_pins
     {
         if constexpr (traits::joined) {
-            if (large) return try_held<true>(n, 1, layout::exact_units(n), undo);
+            if (large) return try_held<grab_of::exact_pin>(n, undo);
         } else if constexpr (traits::has_pin_word) {
             if (is_exact(large)) {
-                const outcome got = try_held<false>(n, 1, units(n), undo);
+                const outcome got = try_held<grab_of::reference>(n, undo);
                 if (!got) return got;
                 if (this->pin_word_.hold(units(n))) [[unlikely]]
                     return detail::refusal(refuse_exact(units(n), undo));
                 return {};
             }
         }
-        return try_held<true>(n, traits::pin_unit, pin_units(n), undo);
+        return try_held<grab_of::pin>(n, undo);
     }
 
     /// Effects: gives n pins back; an exact count is lowered before the reference is dropped (spec 01 §2.3).
@@ -332,7 +332,7 @@ public:
 
     /// Units of n references and of n pins in the head word.
     static constexpr units_type units(std::uint64_t n) noexcept { return layout::units(n); }
-    static constexpr units_type pin_units(std::uint64_t n) noexcept { return units(n * traits::pin_unit); }
+    static constexpr units_type pin_units(std::uint64_t n) noexcept { return layout::pin_units(n); }
 
     /// Effects: sets the words. Requires: nobody else can see the head. For tests and for building a state.
     void set_raw(value_type refs, value_type pins = 0) noexcept {
@@ -343,19 +343,19 @@ public:
 
 private:
     using layout = detail::head_word<P>;
-
+    using grab_of = detail::grab_of;
     static constexpr bool is_exact(bool large) noexcept { return traits::form == pin_form::exact || large; }
 
     [[nodiscard]] PINFOLD_DETAIL_HOT bool exact_pinned() const noexcept {
         if constexpr (traits::joined) return layout::lower(refs_.load()) != 0;
         else return traits::pin_word_pinned(this->pin_word_.load());
     }
-
-    /// n times `unit` references, which are u units of the head word.
-    template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, std::uint64_t unit, units_type u, Undo undo) noexcept {
-        if (n > traits::batch_max(unit)) [[unlikely]]
-            return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
+    template <grab_of What, class Undo>
+    PINFOLD_DETAIL_HOT outcome try_units(std::uint64_t n, Undo undo) noexcept {
+        constexpr bool IsPin = What != grab_of::reference;
+        if (n > layout::template most<What>) [[unlikely]]
+            return detail::refusal(refuse_batch(n, layout::template most<What>));
+        const auto u = layout::template units_of<What>(n);
         if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
                 const value_type seen = refs_.load();
@@ -376,8 +376,7 @@ private:
             units_type seen = refs_.load();
             for (;;) {
                 if (layout::refuses(seen)) [[unlikely]] {
-                    const value_type met = layout::references(seen);
-                    if (IsPin || !traits::in_blocked_band(met))
+                    if (const value_type met = layout::references(seen); IsPin || !traits::in_blocked_band(met))
                         return detail::refusal(detail::explain<P, IsPin>(met, layout::references(u)));
                 }
                 const units_type now = layout::raised(seen, u);
@@ -407,7 +406,7 @@ private:
 
     template <class Undo>
     PINFOLD_DETAIL_HOT outcome try_pin_exact(std::uint64_t n, Undo undo) noexcept {
-        const outcome got = try_units<false>(n, 1, units(n), undo);
+        const outcome got = try_units<grab_of::reference>(n, undo);
         if (!got) [[unlikely]]
             return got;
         if (this->pin_word_.grab(units(n))) [[unlikely]]
@@ -445,17 +444,18 @@ private:
         return detail::refuse_batch<P>(raw(), limit, n);
     }
 
-    template <bool IsPin, class Undo>
-    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, std::uint64_t unit, units_type u, Undo undo) noexcept {
-        if (n > traits::batch_max(unit)) [[unlikely]]
-            return detail::refusal(refuse_batch(n, traits::batch_max(unit)));
+    template <grab_of What, class Undo>
+    PINFOLD_DETAIL_HOT outcome try_held(std::uint64_t n, Undo undo) noexcept {
+        constexpr bool IsPin = What != grab_of::reference;
+        if (n > layout::template most<What>) [[unlikely]]
+            return detail::refusal(refuse_batch(n, layout::template most<What>));
+        const auto u = layout::template units_of<What>(n);
         if constexpr (traits::overflow == overflow_rule::unchecked || traits::overflow == overflow_rule::saturate) {
             hold_units(u);
         } else {
             units_type seen = refs_.load();
             if (layout::references(seen) <= 0) [[unlikely]] {
-                const value_type met = layout::references(seen);
-                if (IsPin || !traits::in_blocked_band(met))
+                if (const value_type met = layout::references(seen); IsPin || !traits::in_blocked_band(met))
                     return detail::refusal(detail::explain_held<P>(met, layout::references(u)));
             }
             if constexpr (traits::optimistic) {

@@ -27,19 +27,34 @@ struct pin_word {
 template <class Word>
 struct pin_word<Word, false> {};
 
+/// What is grabbed: a pin is part of the references, or exact and counted besides them.
+enum class grab_of : unsigned char { reference, pin, exact_pin };
+
 template <class P>
 struct head_word {
     using traits = count_traits<P>;
     using value_type = typename traits::value_type;   ///< of the reference count
     using units_type = typename traits::stored_type;  ///< of the word
 
-    /// Units of n references, and of n pins that are counted in the same word besides.
-    static constexpr units_type units(std::uint64_t n) noexcept { return static_cast<units_type>(n << traits::refs_shift); }
+    static constexpr std::uint64_t reference = std::uint64_t{1} << traits::refs_shift, pin = traits::pin_unit * reference;
+
+    /// Units of n references, of n pins that are part of them, and of n that are counted in the same word besides.
+    static constexpr units_type units(std::uint64_t n) noexcept { return static_cast<units_type>(n * reference); }
+    static constexpr units_type pin_units(std::uint64_t n) noexcept { return static_cast<units_type>(n * pin); }
     static constexpr units_type exact_units(std::uint64_t n) noexcept
         requires traits::joined
     {
-        return static_cast<units_type>((n << traits::refs_shift) + n);
+        return static_cast<units_type>(n * (reference + 1));
     }
+    template <grab_of What>
+    static constexpr units_type units_of(std::uint64_t n) noexcept {
+        if constexpr (What == grab_of::exact_pin) return exact_units(n);
+        else if constexpr (What == grab_of::pin) return pin_units(n);
+        else return units(n);
+    }
+    /// The largest n of one call.
+    template <grab_of What>
+    static constexpr std::uint64_t most = traits::batch_max(What == grab_of::pin ? traits::pin_unit : 1);
 
     static constexpr value_type references(units_type word) noexcept {
         return static_cast<value_type>(word >> traits::refs_shift);
