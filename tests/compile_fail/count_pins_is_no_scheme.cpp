@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // `pins` names a scheme, not a number of pins.
-// EXPECT: pinfold: `pins` is not a pin scheme; use overlay_pins, exact_pins, hybrid_pins, split_word_pins or no_pins
+// EXPECT: pinfold: `pins` is not a pin scheme; use overlay_pins, exact_pins, hybrid_pins, hybrid_word_pins, split_word_pins or no_pins
 #include "client.hpp"
 
 struct frame;

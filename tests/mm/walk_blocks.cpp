@@ -241,6 +241,67 @@ BOTH_IN_BLOCKS("blocks: a grab that is refused in the middle leaves the pages be
     w.audit();
 }
 
+BOTH_IN_BLOCKS("huge entries: a head that is full refuses all units of its entry, and warns once") {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    auto* const head = w.page_at(a);
+    const auto before = head->count.raw();
+    head->count.set_raw(-5);
+    CHECK(fast_only(w, a, 512, foll::pin | foll::write) == 0);
+    CHECK(head->count.raw() == -5);
+    CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
+    head->count.set_raw(before);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("one page: a call that a fork may have met goes slow, and gives back what it held") {
+    if constexpr (TestType::fast_pins_are_noted) {
+        world<TestType> w;
+        const vaddr a = w.map(2 * 4096);
+        REQUIRE(w.t.fault_in(a, 2, true) == 2);
+        auto* const page = w.page_at(a);
+        auto& seq = w.t.mm().write_protect_seq;
+        const auto pin = [&] { return w.t.pin_user_pages_fast(a, 1, foll::write, {w.pages.data(), 1}); };
+        w.pages.assign(1, nullptr);
+        unsigned slow = 0;
+        const auto counted = [&] { ++slow; };
+
+        seq.store(1);  // write-protecting now: nothing is tried
+        hooked::once(race_point::before_fallback, counted);
+        CHECK(pin() == 1);
+        CHECK(slow == 1);
+        CHECK(page->count.raw() == 1 + 1024);
+        seq.store(2);
+        hooked::once(race_point::after_walk, [&] { seq.store(4); });  // it was, while the page was taken
+        CHECK(pin() == 1);
+        CHECK(page->count.raw() == 1 + 2 * 1024);
+        CHECK(w.box.counters().acquired == 3);  // one of them was given back
+        CHECK(w.box.counters().released == 1);
+        const auto* const of_file = w.page_at(a + 4096);
+        CHECK(of_file->count.raw() == 1);
+        w.pages = {page, page};
+        w.unpin(2);
+        w.audit();
+    }
+}
+BOTH_IN_BLOCKS("one page: what a file owns is asked about while it is held, and a fork behind that is met, too") {
+    world<TestType> w;
+    auto& f = w.box.create_file(mm::file_kind::tmpfs, 4096, mm::fill::pattern);
+    const vaddr a = w.map(4096, {.shared = true, .source = &f});
+    REQUIRE(w.t.fault_in(a, 1, true) == 1);
+    auto* const page = w.page_at(a);
+    const auto before = page->count.raw();
+    w.pages.assign(1, nullptr);
+    for (const bool fork : {false, true}) {
+        if (fork) hooked::once(race_point::after_walk, [&] { w.t.mm().write_protect_seq.store(2); });
+        CHECK(w.t.pin_user_pages_fast(a, 1, foll::write, {w.pages.data(), 1}) == 1);
+        CHECK(page->count.raw() == before + 1024);
+        CHECK(w.box.counters().live() == 1);
+        w.unpin(1);
+        w.audit();
+    }
+}
+
 BOTH_IN_BLOCKS("runs: the ptes of one folio take their units at once, and keep those before the entry that changed") {
     for (const auto at : {race_point::added, race_point::head_checked})
         for (const unsigned flag : {foll::get, foll::pin})

@@ -171,8 +171,8 @@ struct kind_not_asked : right<Page> {
         using hold = typename right<Page>::pinning;
         if constexpr (has_kinds<Page>) {
             hold::released(*p, n);
-            pinfold::detail::dropper<typename right<Page>::policy::release::ordinary>::drop(
-                p, right<Page>::count_of(p), hold::to_units(right<Page>::count_of(p), *p, n));
+            auto& c = right<Page>::count_of(p);
+            pinfold::detail::dropper<typename right<Page>::policy::release::ordinary>::drop(p, c, c.pin_units(n));
         } else {
             right<Page>::unpin(p, n);
         }
@@ -194,7 +194,7 @@ struct switch_not_asked : right<Page> {
             if (Page::is_device(*p)) {
                 auto& c = right<Page>::count_of(p);
                 using device = typename right<Page>::policy::release::device;
-                return pinfold::detail::dropper<device>::drop(p, c, right<Page>::reference::to_units(c, *p, n));
+                return pinfold::detail::dropper<device>::drop(p, c, c.units(n));
             }
         }
         right<Page>::put(p, n);
