@@ -254,6 +254,22 @@ BOTH_IN_BLOCKS("huge entries: a head that is full refuses all units of its entry
     w.audit();
 }
 
+BOTH_IN_BLOCKS("huge entries: units taken while the entry went are given back, the last of them frees the folio") {
+    for (const unsigned flag : {foll::get, foll::pin}) {
+        world<TestType> w;
+        const vaddr a = w.huge();
+        auto* const head = w.page_at(a);
+        hooked::once(race_point::head_checked, [&] {
+            CHECK(w.t.madvise(a, mm::pmd_size, mm::advice::dontneed) == 0);
+            CHECK(head->count.raw() > 0);
+        });
+        CHECK(fast_only(w, a, 512, flag | foll::write) == 0);
+        CHECK(head->count.raw() == 0);
+        CHECK(w.box.counters().live() == 0);
+        w.audit();
+    }
+}
+
 BOTH_IN_BLOCKS("one page: a call that a fork may have met goes slow, and gives back what it held") {
     if constexpr (TestType::fast_pins_are_noted) {
         world<TestType> w;
