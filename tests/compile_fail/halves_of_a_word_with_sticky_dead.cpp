@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Who kills a head of sticky_dead stores a value that leaves no half of the word alone.
-// EXPECT: pinfold: hybrid_word_pins needs zero_is_dead, and refuse, trap or unchecked_overflow
+// EXPECT: pinfold: hybrid_word_pins needs zero_is_dead or sticky_dead_within, and refuse, trap or unchecked_overflow
 #include "client.hpp"
 
 struct frame;

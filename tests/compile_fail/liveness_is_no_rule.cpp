@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // An overflow rule where the liveness rule belongs.
-// EXPECT: pinfold: `liveness` is not a liveness rule; use sticky_dead, sticky_dead_load_test or zero_is_dead
+// EXPECT: pinfold: `liveness` is not a liveness rule; use sticky_dead, sticky_dead_load_test, sticky_dead_within or zero_is_dead
 #include "client.hpp"
 
 struct frame;

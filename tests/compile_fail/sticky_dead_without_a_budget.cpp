@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // A refused grab is in the word for a moment; only holders x batch says how far that moves it (I5).
-// EXPECT: pinfold: sticky_dead needs a stated budget: holders and batch bound the grabs in flight; use zero_is_dead without one
+// EXPECT: pinfold: sticky_dead needs a stated budget: holders and batch bound the grabs in flight; use zero_is_dead or sticky_dead_within without one
 #include "client.hpp"
 
 struct frame;

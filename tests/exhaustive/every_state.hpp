@@ -36,9 +36,15 @@ struct recorder {
 
 template <class P>
 constexpr oracle::rules rules_of(oracle::form scheme, oracle::overflow rule, int unit, int ref_bits = 0) {
+    int threads = 0, at_once = 0;
+    if constexpr (pinfold::count_traits<P>::bounds_itself) {
+        threads = static_cast<int>(P::liveness::threads);
+        at_once = static_cast<int>(P::liveness::at_once);
+    }
     return {scheme, unit, ref_bits, rule, P::liveness::optimistic, P::liveness::load_test, P::budget.stated(),
             static_cast<int>(P::budget.holders), static_cast<int>(P::budget.refs_each),
-            static_cast<int>(P::budget.pins_each), static_cast<int>(P::budget.batch), P::blocks_pins};
+            static_cast<int>(P::budget.pins_each), static_cast<int>(P::budget.batch), P::blocks_pins, threads,
+            at_once};
 }
 
 using oracle::answer;
@@ -314,6 +320,17 @@ void check_zero_is_dead(oracle::form scheme, int unit, int ref_bits = 0) {
         check<policy<Word, Pins, zero_is_dead, unchecked_overflow, 0, 0, 0, 1>>(scheme, unit, ref_bits);
         check<policy<Word, Pins, zero_is_dead, saturate, 0, 0, 0, 1>>(scheme, unit, ref_bits);
     }
+}
+
+/// The liveness that bounds what is in flight by itself: no promise is needed, and what is promised changes little.
+template <class Word, class Pins, unsigned Threads, unsigned AtOnce>
+void check_sticky_dead_within(oracle::form scheme, int unit) {
+    using namespace pinfold;
+    using within = sticky_dead_within<Threads, AtOnce>;
+    check<policy<Word, Pins, within, refuse, 0, 0, 0, 1>>(scheme, unit);
+    check<policy<Word, Pins, within, trap, 0, 0, 0, 1>>(scheme, unit);
+    check<policy<Word, Pins, within, unchecked_overflow, 0, 0, 0, 1>>(scheme, unit);
+    check<policy<Word, Pins, within, refuse, 1, 3, 3, 7>>(scheme, unit);
 }
 
 /// Blocks: where no unblocked word, grabs in flight included, reaches the blocked ones.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What an 8-bit count must do, as plain integers: written from the specification (spec 01 §2, §4, §5, §9, the
-// conditions I1-I6 of sticky_dead), not from the library. `units` are steps of the head word.
+// conditions I1-I6 of sticky_dead and its kind), not from the library. `units` are steps of the head word.
 #pragma once
 
 #include <pinfold/core/errc.hpp>
@@ -23,6 +23,7 @@ struct rules {
     bool stated;
     int holders, refs_each, pins_each, batch;
     bool blocks_pins;  // in a word shared with references
+    int threads = 0, at_once = 0;  // sticky_dead_within: at most so many grabs in flight, of so much
 };
 
 struct state {
@@ -55,7 +56,8 @@ class model {
 public:
     explicit constexpr model(rules rules_) : r(rules_) {}
 
-    constexpr int in_flight() const { return r.holders * r.batch * unit_of(true, false); }
+    constexpr bool within() const { return r.threads != 0; }
+    constexpr int in_flight() const { return (within() ? r.threads * r.at_once : r.holders * r.batch) * unit_of(true, false); }
     constexpr bool dead(int raw) const {
         return r.sticky ? raw >= far_negative && raw <= far_negative + in_flight() : raw == 0;
     }
@@ -77,14 +79,20 @@ public:
     constexpr answer try_units(state s, long n, int unit, bool pin) const {
         if (n > most(unit)) return batch(s);
         const int u = static_cast<int>(n) * unit;
-        if (r.sticky) {
+        if (within() && s.raw == 0 && n <= r.at_once) {  // met on its way from zero to dead, which the undo then goes
+            answer a = drop({u, s.pin}, u);
+            a.error = errc::dead;
+            return a;
+        }
+        if (r.sticky && !within()) {
             const bool passes = blocked(s.raw) && !pin;  // references are granted as before
             const int now = wrap(s.raw + u);
             if (!passes && (now < 0 || (r.load_test && s.raw < 0))) return refused(s, pin);  // the word is restored (I6)
             return {{now, s.pin}};
         }
         const bool looks_at_sign = r.rule == overflow::refuse || r.rule == overflow::trap;
-        if (s.raw == 0) return refused(s, pin);
+        if (s.raw == 0) return {s, errc::dead};
+        if (dead(s.raw)) return refused(s, pin);
         if (looks_at_sign && s.raw < 0 && !(blocked(s.raw) && !pin)) return refused(s, pin);
         return raise(s, u);
     }
@@ -106,7 +114,7 @@ public:
         }
         const int now = wrap(s.raw + u);
         // The add that crosses the limit succeeds as in Linux (spec 01 §4.2); sticky_dead refuses it (I6).
-        if (r.sticky && now < 0 && !blocked(s.raw)) return refused(s, pin);
+        if (r.sticky && !within() && now < 0 && !blocked(s.raw)) return refused(s, pin);
         return {{now, s.pin}};
     }
 

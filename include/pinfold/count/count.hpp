@@ -34,7 +34,7 @@ public:
     using units_type = typename traits::stored_type;  ///< of what is added to the head word, and given back
 
     /// Effects: a dead head. Complexity: one plain store per word.
-    count() noexcept : refs_(traits::dead_value) {}
+    count() noexcept : refs_(layout::stored(traits::dead_value)) {}
     count(const count&) = delete;
     count& operator=(const count&) = delete;
 
@@ -49,7 +49,7 @@ public:
     /// Synchronises: sequentially consistent on success; nothing is promised on refusal.
     /// Fails when: dead, overflowed (WARN:GRAB:negative), or n exceeds the largest batch (WARN:GRAB:batch).
     /// `undo` is called when the attempt must be taken back: `undo(count, units)` is a full release (I4).
-    /// Complexity: sticky_dead one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
+    /// Complexity: sticky_dead and its kind one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get(std::uint64_t n = 1, Undo undo = {}) noexcept {
         return try_units<grab_of::reference>(n, undo);
@@ -77,12 +77,8 @@ public:
     /// Synchronises: acquire and release: all accesses under other references happen before the caller's free.
     /// Complexity: one RMW; one more for the thread that meets zero under sticky_dead.
     PINFOLD_DETAIL_HOT crossing put(std::uint64_t n = 1) noexcept {
-        if constexpr (traits::joined) {
-            PINFOLD_ASSERT(layout::covers(refs_.load(), units(n)));
-            return layout::is_last(refs_.drop_fetch(units(n))) ? kill() : crossing::none;
-        } else {
-            return drop_units(units(n));
-        }
+        if constexpr (!traits::joined) return drop_units(units(n));
+        else return lower_by<true>(units(n)) ? kill() : crossing::none;
     }
 
     // ---- pins ---------------------------------------------------------------------------------------------
@@ -181,7 +177,7 @@ public:
         PINFOLD_ASSERT(value > 0);
         PINFOLD_ASSERT(traits::in_dead_band(raw()));
         if constexpr (traits::optimistic)
-            refs_.publish_add(detail::wrap_sub(value, traits::dead_value));
+            refs_.publish_add(layout::stored(detail::wrap_sub(value, traits::dead_value)));
         else
             refs_.publish(layout::with_references(traits::joined ? refs_.load() : units_type{}, value));
     }
@@ -287,8 +283,7 @@ public:
         if constexpr (traits::overflow == overflow_rule::saturate) {
             return detail::drop_saturating<P>(refs_, u);
         } else {
-            PINFOLD_ASSERT(layout::covers(refs_.load(), u));
-            if (refs_.drop(u)) [[unlikely]]
+            if (lower_by<false>(u)) [[unlikely]]
                 return kill();
             return crossing::none;
         }
@@ -301,8 +296,7 @@ public:
             if (const crossing reached = drop_units(u); reached != crossing::none) [[unlikely]]
                 crossed(reached);
         } else {
-            PINFOLD_ASSERT(layout::covers(refs_.load(), u));
-            if (refs_.drop(u)) [[unlikely]]
+            if (lower_by<false>(u)) [[unlikely]]
                 kill_then(crossed);
         }
     }
@@ -311,8 +305,7 @@ public:
     template <class Crossed>
     PINFOLD_DETAIL_HOT void put_then(std::uint64_t n, Crossed crossed) noexcept {
         if constexpr (traits::joined) {
-            PINFOLD_ASSERT(layout::covers(refs_.load(), units(n)));
-            if (layout::is_last(refs_.drop_fetch(units(n)))) [[unlikely]]
+            if (lower_by<true>(units(n))) [[unlikely]]
                 kill_then(crossed);
         } else {
             drop_units_then(units(n), crossed);
@@ -325,10 +318,11 @@ public:
         const units_type now = refs_.drop_fetch(u);
         if (layout::references(now) == 1) [[unlikely]]
             return crossing::idle;
-        if (layout::is_last(now)) [[unlikely]]
-            return kill();
-        return crossing::none;
+        return layout::is_last(now) ? kill() : crossing::none;
     }
+
+    /// Effects: takes an add back that nothing follows from.
+    void take_back(units_type u) noexcept { refs_.adjust_sub(u); }
 
     /// Units of n references and of n pins in the head word.
     static constexpr units_type units(std::uint64_t n) noexcept { return layout::units(n); }
@@ -346,8 +340,17 @@ private:
     using grab_of = detail::grab_of;
     static constexpr bool is_exact(bool large) noexcept { return traits::form == pin_form::exact || large; }
 
+    /// Effects: subtracts u units. Returns: whether nobody has a reference any more. Large: of a head that may count pins in
+    /// the same word, of which some may be left over.
+    template <bool Large>
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool lower_by(units_type u) noexcept {
+        PINFOLD_ASSERT(layout::covers(refs_.load(), u));
+        if constexpr (traits::joined)
+            if (Large || layout::lower(u) != 0) return layout::is_last(refs_.drop_fetch(u));
+        return refs_.drop(u);
+    }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool exact_pinned() const noexcept {
-        if constexpr (traits::joined) return layout::lower(refs_.load()) != 0;
+        if constexpr (traits::joined) return layout::lower(refs_.load()) != 0 && !is_dead();
         else return traits::pin_word_pinned(this->pin_word_.load());
     }
     template <grab_of What, class Undo>
@@ -356,7 +359,12 @@ private:
         if (n > layout::template most<What>) [[unlikely]]
             return detail::refusal(refuse_batch(n, layout::template most<What>));
         const auto u = layout::template units_of<What>(n);
-        if constexpr (traits::optimistic) {
+        if constexpr (traits::bounds_itself) {
+            if (What == grab_of::exact_pin || n > P::liveness::at_once) return detail::grab_by_exchange<P, What>(refs_, u);
+            if (const units_type met = refs_.fetch_grab(u); layout::refuses(met)) [[unlikely]]
+                return detail::refusal(detail::refuse_added<P, IsPin>(*this, met, u, undo));
+            return {};
+        } else if constexpr (traits::optimistic) {
             if constexpr (P::liveness::load_test) {
                 const value_type seen = refs_.load();
                 // Dead is what this policy expects to meet: straight through, and no call.
@@ -373,18 +381,7 @@ private:
             }
             return {};
         } else {
-            units_type seen = refs_.load();
-            for (;;) {
-                if (layout::refuses(seen)) [[unlikely]] {
-                    if (const value_type met = layout::references(seen); IsPin || !traits::in_blocked_band(met))
-                        return detail::refusal(detail::explain<P, IsPin>(met, layout::references(u)));
-                }
-                const units_type now = layout::raised(seen, u);
-                if (refs_.swap_if_weak(seen, now)) [[likely]] {
-                    if constexpr (!traits::joined) detail::report_saturation<P>(seen, now, u);
-                    return {};
-                }
-            }
+            return detail::grab_by_exchange<P, What>(refs_, u);
         }
     }
 
@@ -458,7 +455,7 @@ private:
                 if (const value_type met = layout::references(seen); IsPin || !traits::in_blocked_band(met))
                     return detail::refusal(detail::explain_held<P>(met, layout::references(u)));
             }
-            if constexpr (traits::optimistic) {
+            if constexpr (traits::optimistic && !traits::bounds_itself) {
                 if (refs_.hold(u)) [[unlikely]]
                     return refuse_and_undo<IsPin>(u, undo);
             } else if constexpr (IsPin && traits::can_block_shared) {
@@ -476,8 +473,10 @@ private:
     /// I1: zero is not dead; one thread wins the step from zero to dead, and a grab that came first revives.
     PINFOLD_DETAIL_COLD crossing kill() noexcept {
         if constexpr (traits::optimistic) {
-            value_type zero = 0;
-            return refs_.swap_if(zero, traits::dead_value) ? crossing::zero : crossing::none;
+            units_type now = traits::joined ? refs_.load() : units_type{};
+            while (layout::is_last(now))
+                if (refs_.swap_if(now, layout::with_references(now, traits::dead_value))) return crossing::zero;
+            return crossing::none;
         } else {
             return crossing::zero;
         }

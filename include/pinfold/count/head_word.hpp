@@ -85,7 +85,7 @@ struct head_word {
     static constexpr bool covers(units_type v, units_type u) noexcept {
         return v < 0 || u < 0 || (v >= u && (!traits::joined || lower(v) >= lower(u)));
     }
-    /// Whether zero_is_dead refuses to add to a word.
+    /// Whether a grab that looks at a word refuses to add to it.
     PINFOLD_DETAIL_HOT static constexpr bool refuses(units_type seen) noexcept {
         if constexpr (traits::joined && (traits::overflow == overflow_rule::refuse || traits::overflow == overflow_rule::trap))
             return seen < units(1);
@@ -96,5 +96,38 @@ struct head_word {
         else return detail::raised<P>(seen, u);
     }
 };
+
+/// The add met a value that refuses it. Its undo is a full release: it may have outlived everybody else (I4); but not of a
+/// word that was negative without being dead.
+template <class P, bool IsPin, class Count, class Undo>
+PINFOLD_DETAIL_COLD outcome refuse_added(Count& c, typename head_word<P>::units_type met, typename head_word<P>::units_type u,
+                                         Undo undo) noexcept {
+    const auto refs = head_word<P>::references(met);
+    outcome why = explain<P, IsPin>(refs, head_word<P>::references(u));
+    if (refs < 0 && !count_traits<P>::in_dead_band(refs)) c.take_back(u);
+    else why.undo = undo(c, u);
+    return why;
+}
+
+/// Effects: adds u units to a word that does not refuse them; nothing is in flight. Complexity: a load and a
+/// compare-exchange, lock-free.
+template <class P, grab_of What>
+PINFOLD_DETAIL_HOT outcome grab_by_exchange(typename P::word& word, typename head_word<P>::units_type u) noexcept {
+    using traits = count_traits<P>;
+    using layout = head_word<P>;
+    constexpr bool is_pin = What != grab_of::reference;
+    typename layout::units_type seen = word.load();
+    for (;;) {
+        if (layout::refuses(seen)) [[unlikely]] {
+            if (const auto met = layout::references(seen); is_pin || !traits::in_blocked_band(met))
+                return refusal(explain<P, is_pin>(met, layout::references(u)));
+        }
+        const typename layout::units_type now = layout::raised(seen, u);
+        if (word.swap_if_weak(seen, now)) [[likely]] {
+            if constexpr (!traits::joined) report_saturation<P>(seen, now, u);
+            return {};
+        }
+    }
+}
 
 }  // namespace pinfold::detail

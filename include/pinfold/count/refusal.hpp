@@ -13,11 +13,13 @@
 
 namespace pinfold::detail {
 
-/// Does zero_is_dead refuse to add to this value? `refuse` and `trap` look at the sign, the others at zero only.
+/// Does a grab that looks at the value refuse to add to it? `refuse` and `trap` look at the sign, the others for death only.
 template <class P>
 [[nodiscard]] PINFOLD_DETAIL_HOT constexpr bool refuses(typename count_traits<P>::value_type seen) noexcept {
     constexpr overflow_rule rule = count_traits<P>::overflow;
-    return rule == overflow_rule::refuse || rule == overflow_rule::trap ? seen <= 0 : seen == 0;
+    return rule == overflow_rule::refuse || rule == overflow_rule::trap
+               ? seen <= 0
+               : seen == 0 || count_traits<P>::in_dead_band(seen);
 }
 
 template <class P>

@@ -31,7 +31,7 @@ template <class P>
 [[nodiscard]] consteval count_fault numeric_fault() {
     using t = count_traits<P>;
     if (P::budget.batch == 0) return count_fault::bad_batch;
-    if (t::optimistic && !P::budget.stated()) return count_fault::sticky_unstated;
+    if (t::optimistic && !t::bounds_itself && !P::budget.stated()) return count_fault::sticky_unstated;
     if (t::form == pin_form::split && !P::budget.stated()) return count_fault::split_unstated;
     if (t::stated && t::limits.units_needed > t::limits.units_available) return count_fault::over_budget;
     if (t::limits.transient_needed >= t::limits.transient_available) return count_fault::over_transient;
@@ -72,7 +72,8 @@ template <class P>
         return count_fault::no_overflow;
     else if constexpr (P::overflow::rule == overflow_rule::saturate && P::liveness::optimistic)
         return count_fault::saturate_sticky;
-    else if constexpr (joins<typename P::pins> && (P::liveness::optimistic || P::overflow::rule == overflow_rule::saturate))
+    else if constexpr (joins<typename P::pins> && ((P::liveness::optimistic && !count_traits<P>::bounds_itself) ||
+                                                  P::overflow::rule == overflow_rule::saturate))
         return count_fault::joined_rules;
     else if constexpr (P::overflow::rule == overflow_rule::saturate && P::pins::form == pin_form::split)
         return count_fault::saturate_split;
@@ -156,7 +157,8 @@ private:
                   "pinfold: split_word_pins<RefBits> must leave 2 bits or more for references, 2 or more for pins, and "
                   "the sign");
     static_assert(found != fault::no_liveness,
-                  "pinfold: `liveness` is not a liveness rule; use sticky_dead, sticky_dead_load_test or zero_is_dead");
+                  "pinfold: `liveness` is not a liveness rule; use sticky_dead, sticky_dead_load_test, sticky_dead_within or "
+                  "zero_is_dead");
     static_assert(found != fault::no_overflow,
                   "pinfold: `overflow` is not an overflow rule; use refuse, saturate, trap or unchecked_overflow");
     static_assert(found != fault::saturate_sticky,
@@ -166,7 +168,8 @@ private:
                   "pinfold: hybrid_word_pins counts references and pins in halves of one word; it needs a word of 16 bits or "
                   "more");
     static_assert(found != fault::joined_rules,
-                  "pinfold: hybrid_word_pins needs zero_is_dead, and refuse, trap or unchecked_overflow");
+                  "pinfold: hybrid_word_pins needs zero_is_dead or sticky_dead_within, and refuse, trap or "
+                  "unchecked_overflow");
     static_assert(found != fault::saturate_split,
                   "pinfold: saturate cannot see the reference field of a split word overflow; use refuse with "
                   "split_word_pins");
@@ -185,7 +188,7 @@ private:
     static_assert(found != fault::bad_batch, "pinfold: budget.batch must be 1 or more");
     static_assert(found != fault::sticky_unstated,
                   "pinfold: sticky_dead needs a stated budget: holders and batch bound the grabs in flight; use "
-                  "zero_is_dead without one");
+                  "zero_is_dead or sticky_dead_within without one");
     static_assert(found != fault::split_unstated,
                   "pinfold: split_word_pins cannot see its reference field carry into the pins: state a budget");
     static_assert(sizeof(detail::report_numbers<P, found>) != 0);

@@ -49,6 +49,8 @@ struct count_traits {
     static constexpr overflow_rule overflow = P::overflow::rule;
     static constexpr bool optimistic = P::liveness::optimistic;
     static constexpr bool stated = P::budget.stated();
+    /// The liveness rule bounds by itself what is in flight (sticky_dead_within).
+    static constexpr bool bounds_itself = requires { P::liveness::threads, P::liveness::at_once; };
     static constexpr bool has_pins = form != pin_form::none;
     /// Pins of large heads are counted exactly, apart from references: in a second word, or in half of the only one.
     static constexpr bool has_pin_word = form == pin_form::exact || form == pin_form::hybrid;
@@ -103,7 +105,10 @@ struct count_traits {
         l.largest_batch = batch_that_fits(bits, pin_unit);
         if (b.stated() && b.batch < l.largest_batch) l.largest_batch = b.batch;
         l.transient_available = optimistic ? std::uint64_t{1} << (bits - 2) : detail::no_limit;
-        if (optimistic)
+        if constexpr (bounds_itself)
+            l.transient_needed =
+                detail::saturating_mul(detail::saturating_mul(P::liveness::threads, P::liveness::at_once), pin_unit);
+        else if (optimistic)
             l.transient_needed = detail::saturating_mul(detail::saturating_mul(b.holders, b.batch), pin_unit);
         return l;
     }();
@@ -117,7 +122,7 @@ struct count_traits {
     /// Whether pins can be blocked in a word they share with references: the grab must look at the sign, and under
     /// sticky_dead the budget must keep unblocked words, grabs in flight included, below the blocked ones.
     static constexpr bool blocked_words_fit =
-        overlaps_or_split && !joined && (overflow == overflow_rule::refuse || overflow == overflow_rule::trap) &&
+        overlaps_or_split && !joined && !bounds_itself && (overflow == overflow_rule::refuse || overflow == overflow_rule::trap) &&
         (!optimistic || detail::saturating_add(limits.units_needed, limits.transient_needed) <
                             static_cast<std::uint64_t>(block_offset));
     /// block_pins() exists for heads whose pins share the word; for every head of the scheme.
@@ -126,7 +131,7 @@ struct count_traits {
 
     /// What an infallible grab must not meet: a dead head, or one released a few times too often (spec 01 §2.1).
     static constexpr bool looks_freed(value_type v) noexcept {
-        return in_dead_band(v) || (!optimistic && bits >= 32 && v < 0 && v >= -127);
+        return in_dead_band(v) || ((!optimistic || bounds_itself) && bits >= 32 && v < 0 && v >= -127);
     }
 
     /// The pin word of an exact scheme says "pinned": positive, or wrapped past its largest value; a blocked word

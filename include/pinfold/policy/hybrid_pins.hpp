@@ -39,7 +39,7 @@ struct hybrid_pins {
 
 /// The same, both counts in one word: references in its upper half, exact pins in the lower one. A pin of a large head is
 /// then one atomic instruction, not two, and is given back by one. Requires: a word twice as wide as the count needs
-/// (64 bits count as hybrid_pins does with 32), zero_is_dead, and no saturate.
+/// (64 bits count as hybrid_pins does with 32), zero_is_dead or sticky_dead_within, and no saturate.
 template <auto IsLarge, std::int64_t Bias = 1024>
 struct hybrid_word_pins : hybrid_pins<IsLarge, Bias> {
     static constexpr bool joined = true;

@@ -2,6 +2,8 @@
 // Liveness without a loop: dead words are far negative, and a speculative grab is one wait-free add.
 #pragma once
 
+#include <cstdint>
+
 namespace pinfold {
 
 /// Dead, frozen, never-allocated and tail words hold DEAD = −2^(bits−2), give or take grabs in flight.
@@ -24,5 +26,17 @@ struct basic_sticky_dead {
 
 using sticky_dead = basic_sticky_dead<false>;
 using sticky_dead_load_test = basic_sticky_dead<true>;
+
+/// The same where nobody can state a budget, so that I6 cannot be relied on: a grab looks at the value its add met, which
+/// must be positive, and refuses what zero_is_dead refuses: zero, a word released too often, one that overflowed. The add
+/// that crosses the limit stands. At most Threads grabs are in flight, of at most AtOnce each (I5: T = Threads × AtOnce ×
+/// units of a pin); a call for more, or for exact pins of a joined word, goes by compare-exchange and is never in flight.
+template <std::uint64_t Threads, std::uint64_t AtOnce>
+struct sticky_dead_within {
+    static constexpr bool optimistic = true;
+    static constexpr bool load_test = false;
+    static constexpr std::uint64_t threads = Threads;
+    static constexpr std::uint64_t at_once = AtOnce;
+};
 
 }  // namespace pinfold

@@ -24,8 +24,10 @@ struct policy : count_defaults {
     static constexpr bool blocks_pins = Blocks;
     static constexpr pinfold::budget budget{Holders, Refs, PinsEach, Batch};
 };
+template <class Value, class Pins, class Liveness, class Overflow = refuse>
+using unstated = policy<Value, Pins, Liveness, Overflow, 0, 0, 0, 1>;
 template <class Value, class Pins, class Overflow = refuse>
-using unbounded = policy<Value, Pins, zero_is_dead, Overflow, 0, 0, 0, 1>;
+using unbounded = unstated<Value, Pins, zero_is_dead, Overflow>;
 
 struct never_large {
     template <class Page>
