@@ -21,15 +21,23 @@ double child_seconds() {
     return s(u.ru_utime) + s(u.ru_stime);
 }
 
-/// Returns: processor seconds of compiling one include; NAN when that failed, and the compiler has said why.
-double compile(const std::string& compiler, const std::string& include) {
-    const std::string source = include.empty() ? "" : "#include <" + include + ">\\n";
-    const std::string command = "printf '" + source + "' | " + compiler + " -std=c++20 -O2 -I" PINFOLD_INCLUDE_DIR
-                                " -x c++ -c -o /dev/null -";
+/// Returns: processor seconds of compiling a text; NAN when that failed, and the compiler has said why.
+double compile_text(const std::string& compiler, const std::string& text, const char* optimised = "-O2") {
+    const std::string command = "printf '" + text + "' | " + compiler + " -std=c++20 " + optimised +
+                                " -I" PINFOLD_INCLUDE_DIR " -x c++ -c -o /dev/null -";
     const double before = child_seconds();
     if (std::system(command.c_str()) != 0) return NAN;
     return child_seconds() - before;
 }
+/// The same of one include.
+double compile(const std::string& compiler, const std::string& include) {
+    return compile_text(compiler, include.empty() ? "" : "#include <" + include + ">\\n");
+}
+
+/// Everything a program of a profile's machine may use.
+constexpr const char* whole_mm =
+    "#include <pinfold/mm.hpp>\\nusing namespace pinfold::mm;\\ntemplate class pinfold::mm::machine<linux_6_12>;\\n"
+    "template class pinfold::mm::task<linux_6_12>;\\ntemplate class pinfold::mm::physical<linux_6_12>;\\n";
 
 struct header {
     const char* name;
@@ -69,6 +77,16 @@ int main(int argc, char** argv) {
                 paired::left_out("21", what, h.goal, "it does not compile");
             else
                 paired::row("21", what, h.goal, h.ratios, 1);
+        }
+        for (const char* optimised : {"-O0", "-O2"}) {
+            const bool judged = optimised[2] == '0';
+            if (!judged && quick) continue;
+            const paired::goal ten{judged ? 10.0 : paired::no_goal, judged ? 10.0 : paired::no_goal, "s"};
+            const std::string what = std::string("the MM of linux_6_12 instantiated, ") + optimised + ", " + compiler;
+            if (const double took = compile_text(compiler, whole_mm, optimised); std::isfinite(took))
+                paired::row("21", what, ten, {took}, 1);
+            else
+                paired::left_out("21", what, ten, "it does not compile");
         }
     }
     return 0;

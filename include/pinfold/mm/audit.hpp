@@ -51,7 +51,7 @@ private:
     }
 
     static bool says_something(const frame<P>* f) noexcept {
-        return f->count.raw() != 0 || f->mapcount.load() != 0 || f->entire.load() != 0 || f->large.load() != 0;
+        return f->count.refs() != 0 || f->mapcount.load() != 0 || f->entire.load() != 0 || f->large.load() != 0;
     }
     /// What frames of which nobody speaks are to others: in a page table, or in the ledger.
     void check_silent_frames() {
@@ -82,11 +82,11 @@ private:
         if (f->is(pg::locked)) fault("page lock", n, "of a frame nobody works on", 1, "must be", 0);
         if (f->mapcount.load() != s.ptes) fault("INV-2", n, "mapcount", f->mapcount.load(), "ptes", s.ptes);
         if (f->is_tail()) {
-            if (f->count.raw() != 0) fault("INV-6", n, "count of a tail", f->count.raw(), "must be", 0);
+            if (f->count.refs() != 0) fault("INV-6", n, "count of a tail", f->count.refs(), "must be", 0);
             return;
         }
         if (f->is(pg::buddy)) {
-            if (f->count.raw() != 0) fault("INV-5", n, "count of a free block", f->count.raw(), "must be", 0);
+            if (f->count.refs() != 0) fault("INV-5", n, "count of a free block", f->count.refs(), "must be", 0);
             return;
         }
         if (f->is(pg::large)) {
@@ -102,7 +102,7 @@ private:
         const std::int64_t pins = h[holder::pin];
         live_pins_ += pins;
         const auto due = static_cast<std::int32_t>(h.plain() + pins * pin_unit(*f));  // modular, as the word is
-        if (f->count.raw() != due) fault("INV-2", n, "count", f->count.raw(), "held", due);
+        if (f->count.refs() != due) fault("INV-2", n, "count", f->count.refs(), "held", due);
         if constexpr (requires { f->count.pins(); })
             if (counts_pins_exactly(*f) && f->count.pins() != pins) fault("INV-2", n, "pincount", f->count.pins(), "pins", pins);
         if (const std::int64_t entries = found(entries_, n); h[holder::entry] != entries)

@@ -82,7 +82,7 @@ private:
     /// Whether only entries and the swap cache hold it, and nobody is at work on it.
     [[nodiscard]] static bool is_free_to_move(const page* head) noexcept {
         const auto cached = static_cast<std::int64_t>(head->is(pg::swapcache) ? head->pages() : 0);
-        return head->is(pg::lru) && !head->is(pg::locked) && head->count.raw() == folio_mapcount(head) + cached;
+        return head->is(pg::lru) && !head->is(pg::locked) && head->count.refs() == folio_mapcount(head) + cached;
     }
 
     [[nodiscard]] bool swap_in_all() {
@@ -160,7 +160,7 @@ private:
     /// Once more, now that it is locked: a pin taken before the ptes were unhooked is seen here.
     [[nodiscard]] static bool is_sole(const page* head) noexcept {
         const auto cached = static_cast<std::int64_t>(head->is(pg::swapcache) ? head->pages() : 0);
-        return head->count.raw() == folio_mapcount(head) + cached;
+        return head->count.refs() == folio_mapcount(head) + cached;
     }
     /// Effects: the contents are in `fresh`, the ptes are empty.
     void move_to(page* fresh) {

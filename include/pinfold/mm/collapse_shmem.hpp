@@ -66,7 +66,7 @@ private:
             page* const head = phys_.at(c->second.first);
             if (!taken_.empty() && taken_.back() == head) continue;
             if (c->first < start_ || c->first + head->pages() > start_ + pages_per_pmd) return collapse_outcome::unfit;
-            if (!head->is(pg::lru) || head->count.raw() != expected_count(head) || !try_lock_page(head))
+            if (!head->is(pg::lru) || head->count.refs() != expected_count(head) || !try_lock_page(head))
                 return collapse_outcome::is_held;
             phys_.hold(head, holder::temporary);
             taken_.push_back(head);

@@ -32,7 +32,7 @@ compaction compact_zone(physical<P>& phys, zone<P>& z, migrate_mode mode = migra
         n = n + 1;
         if (f->is_tail()) continue;
         P::races::at(race_point::head_resolved);
-        if (!physical<P>::ops::try_get(f)) continue;
+        if (!phys.try_get_met(f)) continue;
         frame<P>* const head = phys.head(f);  // stable now: f may have become the tail of a folio before it was held
         phys.note(head, holder::temporary, 1);
         const bool taken = !head->is(pg::large) && isolate(phys, head);  // a base page: head is f

@@ -16,11 +16,11 @@ namespace detail {
 /// linux_6_12: the only reference is the mapping, batches and a droppable swap cache aside.
 template <class P>
 [[nodiscard]] bool is_sole_reference(physical<P>& phys, frame<P>* head) {
-    if (head->is_ksm() || head->count.raw() > 3) return false;
+    if (head->is_ksm() || head->count.refs() > 3) return false;
     if (!head->is(pg::lru)) phys.lru_drain();
-    if (head->count.raw() > (head->is(pg::swapcache) ? 2 : 1) || !try_lock_page(head)) return false;
+    if (head->count.refs() > (head->is(pg::swapcache) ? 2 : 1) || !try_lock_page(head)) return false;
     free_swap(phys, head);
-    const bool sole = !head->is_ksm() && head->count.raw() == 1;
+    const bool sole = !head->is_ksm() && head->count.refs() == 1;
     unlock_page(head);
     return sole;
 }

@@ -15,8 +15,8 @@ namespace pinfold::mm {
 template <class P>
 [[nodiscard]] bool is_dax_busy(const frame<P>* page) noexcept {
     const frame<P>* head = physical<P>::head(const_cast<frame<P>*>(page));
-    if constexpr (P::devices::dax_is_mapped_counted) return head->count.raw() - folio_mapcount(head) != 0;
-    else return head->count.raw() > P::devices::baseline(device_type::fsdax);
+    if constexpr (P::devices::dax_is_mapped_counted) return head->count.refs() - folio_mapcount(head) != 0;
+    else return head->count.refs() > P::devices::baseline(device_type::fsdax);
 }
 /// Returns: whether the device behind the file is there and stays.
 template <class P>
@@ -62,7 +62,7 @@ void dax_disassociate(physical<P>& phys, const dax_entry& e) {
         page->index = 0;
     }
     if constexpr (P::devices::dax_is_mapped_counted)
-        if (e.order != 0 && phys.at(e.first)->count.raw() == 0)
+        if (e.order != 0 && phys.at(e.first)->count.refs() == 0)
             for (std::uint64_t k = 0; k < (std::uint64_t{1} << e.order); ++k) {
                 phys.at(e.first + k)->link.store(0);
                 lay_out_device_folio(phys, *pagemap_of(phys.at(e.first + k)), e.first + k, 0);
@@ -105,7 +105,7 @@ template <class P>
 [[nodiscard]] bool is_dax_wait_over(const frame<P>* page) noexcept {
     if constexpr (P::devices::dax_is_mapped_counted) {
         const frame<P>* head = physical<P>::head(const_cast<frame<P>*>(page));
-        return head->count.raw() == 0 || folio_mapcount(head) != 0;
+        return head->count.refs() == 0 || folio_mapcount(head) != 0;
     } else {
         return !is_dax_busy(page);
     }

@@ -24,7 +24,7 @@ template <class P>
 [[nodiscard]] int move_anon_page(physical<P>& phys, frame<P>* head, frame<P>* fresh, std::int64_t held) {
     if (head->is(pg::large) || !head->is_anon() || head->is_ksm() || !try_lock_page(head)) return -err::eagain;
     bool moved = unmap_for_migration(phys, head, dirty_is_saved::after_the_pin_test) && folio_mapcount(head) == 0 && !head->is(pg::swapcache) &&
-                 head->count.raw() == held;
+                 head->count.refs() == held;
     if (moved) {
         phys.data.copy(*fresh, phys.number(fresh), *head, phys.number(head));
         fresh->index = head->index;

@@ -71,6 +71,7 @@ template <class P>
     dev_pagemap<P>& map = *owned;
     if (rule::each_page_holds_map(type)) map.get(n);
     if (rule::is_managed(type)) frame_policy<P>::managed_devices::device_added();
+    for (std::uint64_t k = 0; k < n; ++k) phys.at(first + k)->be_born_dead();
     const std::uint64_t step = std::uint64_t{1} << order;
     for (std::uint64_t k = 0; k < n; k += step) {
         frame<P>* head = phys.at(first + k);
@@ -105,7 +106,7 @@ void remove_pagemap(physical<P>& phys, dev_pagemap<P>& map) {
         for (pfn n = map.first; n < map.last; n = n + (std::uint64_t{1} << map.order)) {
             frame<P>* head = phys.at(n);
             if (base != 0 && head->count.freeze(base)) phys.note(head, holder::device, -base);
-            else if (head->count.raw() != 0) busy = true;
+            else if (head->count.refs() != 0) busy = true;
         }
         // The device did not wait for them, the filesystem should have: the descriptors stay with their holders.
         if (busy) phys.warn.emit(warn_id::devmap_removed_busy, static_cast<std::int64_t>(map.first.n));

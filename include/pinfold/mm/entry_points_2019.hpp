@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "fast_page.hpp"
+#include "fast_row.hpp"
 #include "walk_ranges.hpp"
 
 namespace pinfold::mm {
@@ -24,14 +24,14 @@ public:
     /// GET is implied; PIN overrides it, and only inside: a caller's PIN belongs to pin_user_pages_fast.
     long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
         if ((flags & foll::pin) != 0) return refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
-        if (detail::asks_for_a_page<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
-            return detail::page_fast<P, false>(mm_, start & page_mask, flags, pages.data());
+        if (detail::asks_for_a_row<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
+            return detail::row_or_page_fast<P, false>(mm_, start & page_mask, nr, flags, pages.data());
         return fast(start, nr, flags, pages, trace);
     }
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
         if ((flags & foll::get) != 0) return refuse(warn_id::api_get_at_pin, flags, trace, get_at_pin);
-        if (detail::asks_for_a_page<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
-            return detail::page_fast<P, true>(mm_, start & page_mask, flags | foll::pin, pages.data());
+        if (detail::asks_for_a_row<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
+            return detail::row_or_page_fast<P, true>(mm_, start & page_mask, nr, flags | foll::pin, pages.data());
         return fast(start, nr, flags | foll::pin, pages, trace);
     }
     /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "fast_page.hpp"
+#include "fast_row.hpp"
 #include "memfd_pin.hpp"
 #include "walk_ranges.hpp"
 
@@ -22,8 +22,8 @@ public:
     explicit entry_points_6_12(space<P>& mm) : mm_(mm) {}
 
     long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
-        if (detail::asks_for_a_page<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]]
-            return detail::page_fast<P, false>(mm_, start & page_mask, flags | foll::get | foll::unlockable, pages.data());
+        if (detail::asks_for_a_row<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]]
+            return detail::row_or_page_fast<P, false>(mm_, start & page_mask, nr, flags | foll::get | foll::unlockable, pages.data());
         return fast(start, nr, flags, foll::get, pages, trace);
     }
     long get_user_pages_fast_only(vaddr start, std::int64_t nr, unsigned flags, array pages,
@@ -31,9 +31,9 @@ public:
         return fast(start, nr, flags, foll::get | foll::fast_only, pages, trace);
     }
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
-        if (detail::asks_for_a_page<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]] {
+        if (detail::asks_for_a_row<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]] {
             mm_.has_pinned.store(1);
-            return detail::page_fast<P, true>(mm_, start & page_mask, flags | foll::pin | foll::unlockable, pages.data());
+            return detail::row_or_page_fast<P, true>(mm_, start & page_mask, nr, flags | foll::pin | foll::unlockable, pages.data());
         }
         return fast(start, nr, flags, foll::pin, pages, trace);
     }

@@ -53,7 +53,7 @@ template <class P>
             continue;
         }
         n = n + 1;
-        if (!physical<P>::ops::try_get(f)) continue;  // free, or on its way to be
+        if (!phys.try_get_met(f)) continue;            // free, or on its way to be
         frame<P>* head = phys.head(f);                // stable while it is held
         phys.note(head, holder::temporary, 1);
         if (isolate(phys, head)) found.push_back(head);

@@ -14,6 +14,7 @@ namespace pinfold::mm {
 /// Effects: the slow path for [rest, end), which the fast walk left. Returns: pages, or a negative errno.
 template <class P>
 [[nodiscard, gnu::noinline]] long slow_for_rest(space<P>& mm, vaddr rest, vaddr end, unsigned flags, gup_target<P> to) {
+    PINFOLD_ASSERT(!fast_section::active());  // who sleeps in one holds off whoever frees tables
     P::races::at(race_point::before_fallback);
     const std::uint64_t nr = (end - rest) >> page_shift;
     if constexpr (P::gup_grows_stacks) grow_stacks(mm, rest, end);

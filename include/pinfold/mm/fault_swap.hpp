@@ -166,7 +166,7 @@ private:
     [[nodiscard]] bool takes_over(page* head, std::uint64_t n) {
         const bool ksm = head->is_ksm();
         drop_slots(head, n, writes() && !ksm);
-        return !ksm && (e_.has(eb::exclusive) || head->count.raw() == 1);
+        return !ksm && (e_.has(eb::exclusive) || head->count.refs() == 1);
     }
     /// foll_pin_2019: a write fault on a page that no other entry shows or stands for.
     [[nodiscard]] bool mapped_nowhere_else(page* head, std::uint64_t n) {
@@ -179,7 +179,7 @@ private:
         const swap_slot first = n > 1 ? head->private_ : slot_;
         mm_.swap_entries.adjust(-static_cast<std::int64_t>(n));
         for (std::uint64_t k = 0; k < n; ++k) (void)phys_.swap.drop(first + k);
-        const bool only_ours = head->count.raw() == static_cast<std::int32_t>(1 + head->pages());
+        const bool only_ours = head->count.refs() == static_cast<std::int32_t>(1 + head->pages());
         if (v_.has(vm::locked) || head->is(pg::mlocked) || (wants_page && (only_ours || !P::anon_exclusive)))
             free_swap(phys_, head);
     }

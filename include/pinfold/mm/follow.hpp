@@ -160,9 +160,9 @@ private:
         if (const int refused = grab_stable(phys_, page, 1, flags_)) {
             // Cannot fail: the pmd lock keeps the entry and the entry keeps a reference; only an overflowed count
             // refuses. An error, because NULL would be faulted in for ever (DEF-06).
-            if constexpr (P::warns_refused_huge) phys_.warn.emit(warn_id::pmd_trans_huge_grab, head->count.raw());
+            if constexpr (P::warns_refused_huge) phys_.warn.emit(warn_id::pmd_trans_huge_grab, head->count.refs());
             return fail(huge_path, level::pmd, refused == -err::einval ? refused : -P::refused_huge, overflowed,
-                        head->count.raw());
+                        head->count.refs());
         }
         if constexpr (!P::touch_before_grab) touch_huge(at, e);
         return found(huge_path, level::pmd, page, pages_per_pmd - 1);
@@ -190,7 +190,7 @@ private:
         frame<P>* const page = phys_.at(n);
         if (const int refused = grab_stable(phys_, page, 1, flags_)) {
             // Cannot fail: the lock keeps the mapping, the pagemap reference the device; only an overflow refuses.
-            const std::int64_t seen = phys_.head(page)->count.raw();
+            const std::int64_t seen = phys_.head(page)->count.refs();
             if constexpr (!P::devices::refused_is_efault) return fail(path, at.at, refused, overflowed, seen);
             phys_.warn.emit(pud ? warn_id::devmap_pud_grab : warn_id::devmap_pmd_grab, seen);
             return fail(path, at.at, refused == -err::einval ? refused : -err::efault, overflowed, seen);
@@ -244,7 +244,7 @@ private:
             return std::nullopt;
         }
         if (const int refused = grab_stable(phys_, page, 1, flags_))
-            return fail(path, level::pte, refused, overflowed, phys_.head(page)->count.raw());
+            return fail(path, level::pte, refused, overflowed, phys_.head(page)->count.refs());
         if (wants(foll::pin))
             if (const int sealed = P::folio_access::make_accessible(*phys_.head(page))) {
                 ungrab(phys_, page, 1, flags_);

@@ -82,7 +82,7 @@ private:
         frame<P>* const head = phys_.head(page);
         if (must_unshare(e, head)) return {nullptr, -err::emlink, 0};
         if (const int refused = grab_stable(phys_, page, 1, flags_))
-            return fail(path, at.at, refused, overflowed, head->count.raw());
+            return fail(path, at.at, refused, overflowed, head->count.refs());
         return found(path, at.at, page, (at.span >> page_shift) - 1);
     }
 
@@ -100,7 +100,7 @@ private:
             if (const int refused = grab_stable(phys_, page, 1, P::steps::grab_flags(path, flags_))) {
                 // Cannot fail: the lock keeps the entry and the entry keeps a reference; only an overflowed count
                 // refuses. An error, because NULL would be asked again for ever (DEF-06, DEF-08).
-                const std::int64_t seen = phys_.head(page)->count.raw();
+                const std::int64_t seen = phys_.head(page)->count.refs();
                 phys_.warn.emit(at.in_hugepd ? warn_id::huge_pd_grab : warn_id::huge_pmd_grab, seen);
                 return fail(path, at.at, refused == -err::einval ? refused : -err::efault, overflowed, seen);
             }

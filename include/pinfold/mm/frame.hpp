@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The descriptor of one page frame: 64 bytes, and zero-filled memory is a free frame nobody has touched yet, so a
-// memmap of any size costs only what is used. Source: spec 02, spec 07 §1.
+// The descriptor of one page frame: 64 bytes, and zero-filled memory is a frame nobody has touched yet, so a memmap of any
+// size costs only what is used. Source: spec 02, spec 07 §1.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,7 @@ struct frame_count_policy : pinfold::count_defaults {
     };
     using pins = typename P::pins;
     using word = std::conditional_t<pinfold::detail::joins<pins>, word64, word32>;
-    using liveness = pinfold::zero_is_dead;  // Linux's rule; zero-filled descriptors are dead
+    using liveness = typename P::liveness;
     using overflow = typename P::overflow;
     using warnings = silent;
     static constexpr pinfold::budget budget = pinfold::unstated_budget;
@@ -99,6 +99,13 @@ struct alignas(64) frame {
     /// Effects: sets `on`, clears `off`. Returns: whether any of the bits had been on before.
     bool change(std::int64_t on, std::int64_t off) noexcept {
         return threading::change(flags, on, off) != 0;
+    }
+
+    /// Effects: a descriptor nobody has touched is dead, whatever its liveness rule calls so. Requires: nobody can reach it.
+    void be_born_dead() noexcept {
+        using traits = pinfold::count_traits<frame_count_policy<P>>;
+        if constexpr (traits::dead_value != 0)
+            if (count.raw() == 0) count.set_raw(traits::dead_value);
     }
 
     [[nodiscard]] bool is_tail() const noexcept { return (link.load() & 1) != 0; }

@@ -16,7 +16,7 @@ template <class P>
 PINFOLD_DETAIL_COLD void warn_refused(physical<P>& phys, const frame<P>* head, errc why, bool speculative) {
     const warn_id site = why == errc::batch_limit ? warn_id::grab_batch : warn_id::grab_negative;
     if (why == errc::dead && speculative) return;  // a free page met by chance is nothing to report
-    phys.warn.emit(site, head->count.raw());
+    phys.warn.emit(site, head->count.refs());
 }
 
 }  // namespace detail

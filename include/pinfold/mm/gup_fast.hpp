@@ -44,6 +44,14 @@ public:
         return nr_;
     }
 
+    /// Returns: how many of the pages of [start, end), which one pmd maps, are held, and what the walk does next.
+    /// Requires: a fast section, and no runs.
+    template <bool Pin>
+    [[nodiscard]] walk_step run_leaf(const entry_slot* slot, vaddr start, vaddr end) {
+        const walk_step s = leaves<Pin>(slot, start, end);
+        return {s.next, nr_};
+    }
+
 private:
     [[nodiscard]] bool wants(unsigned f) const noexcept { return rules_.wants(f); }
 
@@ -212,7 +220,7 @@ private:
     /// Huge entries in a row, of memory and with nothing to be asked of each page: as leaf(), one after the other, what
     /// pins are counted at the end. Returns: how many; what is not plain is left to the others.
     template <bool Pin>
-    [[nodiscard, gnu::noinline]] walk_step leaves(entry_slot* slot, vaddr a, vaddr end) {
+    [[nodiscard, gnu::noinline]] walk_step leaves(const entry_slot* slot, vaddr a, vaddr end) {
         using ops = typename physical<P>::ops;
         using unit = units_of_head<P, Pin>;
         if (rules_.asks_each()) return {walk_step::go_on, 0};
@@ -291,7 +299,7 @@ private:
             page* p = phys_.at(first + k);
             page* head = grab_speculative(phys_, p, 1, flags_);
             if (!head) {
-                if (k != 0) phys_.warn.emit(warn_id::devmap_fast_late_fail, phys_.head(p)->count.raw());
+                if (k != 0) phys_.warn.emit(warn_id::devmap_fast_late_fail, phys_.head(p)->count.refs());
                 steps::device_refused(phys_, p);
                 undo_since(before);
                 return false;

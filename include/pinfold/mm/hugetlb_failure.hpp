@@ -54,7 +54,7 @@ template <class P>
     word64::full_fence();
     if (gone != 0) phys.drop(head, holder::entry, gone);
     const bool cached = !head->is_anon() && head->mapping.load() != 0;
-    report.holders = head->count.raw() - 1 - (cached ? static_cast<std::int64_t>(cache_units(head)) : 0);
+    report.holders = head->count.refs() - 1 - (cached ? static_cast<std::int64_t>(cache_units(head)) : 0);
     if (report.holders != 0) report.fate = failure_fate::still_referenced;
     phys.drop(head, holder::temporary);
     return report;

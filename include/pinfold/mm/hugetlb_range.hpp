@@ -73,7 +73,7 @@ private:
                 frame<P>* const page = phys_.nth(head, first + done);  // by frame number (DEF-21)
                 error = grab_stable(phys_, page, 1, flags_);
                 if (error == -err::enomem)  // cannot fail: the lock keeps the entry; but each sub-page adds a unit to the head
-                    phys_.warn.emit(warn_id::hugetlb_range_grab, phys_.head(head)->count.raw());
+                    phys_.warn.emit(warn_id::hugetlb_range_grab, phys_.head(head)->count.refs());
                 if (error != 0) break;
                 pages_[pos.filled + done] = page;
             }
@@ -83,7 +83,7 @@ private:
             const bool refused = error != 0;
             trace_->add({path_id::fp_hugetlb_range, at.at, pos.at, done, pages_ ? units_of(head, done, flags_) : 0,
                          -error, refused ? overflowed.id : "", refused ? overflowed.text : "", 0,
-                         refused ? phys_.head(head)->count.raw() : 0, refused ? 1 : 0});
+                         refused ? phys_.head(head)->count.refs() : 0, refused ? 1 : 0});
         }
         pos.at += done << page_shift;
         pos.filled += done;

@@ -24,7 +24,7 @@ void drop_clean(physical<P>& phys, file& f, std::uint64_t first = 0, std::uint64
         const auto here = it++;
         if (head->is(pg::dirty) || head->is(pg::writeback) || head->is(pg::hugetlb)) continue;
         const std::int64_t due = static_cast<std::int64_t>(cache_units(head)) + (head->is(pg::buffers) ? 1 : 0);
-        if (head->count.raw() != due || !try_lock_page(head)) continue;  // under f.lock nobody new finds it
+        if (head->count.refs() != due || !try_lock_page(head)) continue;  // under f.lock nobody new finds it
         phys.hold(head, holder::temporary);
         cache_remove_locked(phys, f, here);
         unlock_page(head);

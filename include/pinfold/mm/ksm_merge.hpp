@@ -39,7 +39,7 @@ template <class P>
     if (!e.has(eb::writable) && !e.has(eb::dirty) && !exclusive) return e;
     const entry saved = at.slot->take();  // cleared and flushed: a fast pin that is not counted yet will not happen
     const std::int32_t due = page->mapcount.load() + 1 + (page->is(pg::swapcache) ? 1 : 0);
-    bool refused = page->count.raw() != due;
+    bool refused = page->count.refs() != due;
     if (!refused && exclusive) {
         word64::full_fence();
         refused = static_cast<bool>(physical<P>::ops::maybe_pinned(page));

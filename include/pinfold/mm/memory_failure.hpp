@@ -79,7 +79,7 @@ template <class P>
         return {failure_fate::unused, 0};
     }
     P::races::at(race_point::head_resolved);
-    if (!physical<P>::ops::try_get(page)) return {failure_fate::ignored, -err::ebusy};
+    if (!phys.try_get_met(page)) return {failure_fate::ignored, -err::ebusy};
     frame<P>* head = phys.head(page);  // stable while it is held: before, the page could change folios (DEF-14)
     phys.note(head, holder::temporary, 1);
     if (head->is(pg::hugetlb)) return fail_huge_page(phys, page);
@@ -121,7 +121,7 @@ template <class P>
                 cache_remove_locked(phys, *f, it);
         }
     }
-    report.holders = head->count.raw() - 1;  // ours
+    report.holders = head->count.refs() - 1;  // ours
     report.fate = report.holders == 0 ? failure_fate::contained : failure_fate::still_referenced;
     phys.drop(head, holder::temporary);
     return report;

@@ -64,7 +64,7 @@ private:
         if (file_ && from_->template owner_as<file>() != file_) return -err::eagain;  // truncated meanwhile
         if (folio_mapcount(from_) != 0) return -err::eagain;  // faults map cached pages under the file's lock alone
         const std::int64_t expected = unmapped_count(from_) + 1;  // + the isolation: a mapping that begins or ends now is too many
-        if (from_->count.raw() != expected) return -err::eagain;
+        if (from_->count.refs() != expected) return -err::eagain;
         if (file_ && !from_->count.freeze(static_cast<std::int32_t>(expected))) return -err::eagain;
         copy();
         if (from_->is(pg::swapcache)) move_swap_cache(phys_, from_, to_);

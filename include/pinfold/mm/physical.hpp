@@ -220,6 +220,9 @@ public:
     }
 
     // ---- units -------------------------------------------------------------------------------------------
+    /// Returns: whether a reference was got of a frame that was met by its number: it may be free, and nobody may have
+    /// touched its descriptor yet.
+    [[nodiscard]] bool try_get_met(page* f) noexcept { return head(f)->count.raw() != 0 && ops::try_get(f); }
     /// Effects: n references for `h`. Requires: evidence that the head is live (a reference, a lock).
     void hold(page* head, holder h, std::uint64_t n = 1) {
         head->count.get(n);
@@ -339,7 +342,7 @@ private:
         if constexpr (requires { head->count.pins(); }) bad = bad || (counts_pins_exactly(*head) && head->count.pins() != 0);
         for (std::uint64_t k = 1; k < head->pages(); ++k) {
             page* t = nth(head, k);
-            bad = bad || t->count.raw() != 0 || t->mapcount.load() != 0;  // INV-6
+            bad = bad || t->count.refs() != 0 || t->mapcount.load() != 0;  // INV-6
         }
         if (!bad) return true;
         head->set(pg::bad);

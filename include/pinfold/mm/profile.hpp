@@ -40,6 +40,7 @@ struct profile_defaults {
     using steps = right_steps;                ///< tests of spec 08 put single faulty steps in
     using folio_access = always_accessible;   ///< what an architecture does before a folio is pinned
     using overflow = pinfold::refuse;             ///< of every count; saturate where no device page idles at 1
+    using liveness = pinfold::zero_is_dead;       ///< of every count
     static constexpr bool p4d_folded = true;
     static constexpr bool poisons_freed = false;  ///< overwrite the contents of freed frames
     static constexpr int longterm_retries = 10;   ///< bound of spec 06 §6's unbounded retry (INV-20)
@@ -109,6 +110,7 @@ struct linux_6_12 : profile_defaults {
     static constexpr const char* name = "linux_6_12";
     using pins = pinfold::hybrid_word_pins<large_folio{}, 1024>;  ///< of large folios exact, as ever; in the same word
     using devices = one_based_6_12;
+    using liveness = pinfold::sticky_dead_within<4096, 64>;  ///< answers as zero_is_dead; a pin is one add, no loop
 
     static constexpr bool zero_page_exempt = true;
     static constexpr bool slow_grab_speculates = false;

@@ -53,7 +53,7 @@ private:
         const bool anon = head_->is_anon();
         if (anon && head_->is(pg::swapbacked) && !head_->is(pg::swapcache)) {
             if (is_kept_for_its_pins()) return false;
-            if (head_->is(pg::large) && head_->count.raw() != own_references() + folio_mapcount(head_)) return false;
+            if (head_->is(pg::large) && head_->count.refs() != own_references() + folio_mapcount(head_)) return false;
             if (is_partly_mapped(head_) && !split()) return false;
             if (!add_to_swap(phys_, head_) && !(head_->is(pg::large) && split() && add_to_swap(phys_, head_))) return false;
         }
@@ -106,7 +106,7 @@ private:
             if (keeps_protection(v)) now = saved.protection();  // the file has the page: nothing else stays behind
         } else if (!head_->is(pg::swapbacked)) {
             word64::full_fence();
-            if (head_->count.raw() != 1 + folio_mapcount(head_) || head_->is(pg::dirty)) {
+            if (head_->count.refs() != 1 + folio_mapcount(head_) || head_->is(pg::dirty)) {
                 slot.set(saved);
                 head_->set(pg::swapbacked);  // not to be discarded any more
                 return false;
@@ -146,7 +146,7 @@ private:
     }
     [[nodiscard]] bool write_and_free() {
         const auto due = static_cast<std::int32_t>(own_references());
-        if (head_->count.raw() != due) return false;  // somebody holds it: it would not be freed anyhow
+        if (head_->count.refs() != due) return false;  // somebody holds it: it would not be freed anyhow
         const std::uint64_t n = head_->pages();
         if (head_->is(pg::dirty)) {
             head_->clear(pg::dirty);

@@ -23,7 +23,7 @@ template <class P>
     if (head->is(pg::writeback)) return false;
     if (head->clear(pg::buffers)) phys.drop(head, holder::buffers);  // first of all, whoever else holds the page
     const std::int64_t due = 1 + static_cast<std::int64_t>(cache_units(head));
-    if (head->count.raw() != due) return false;  // unmapped and under the cache's lock: nobody new comes
+    if (head->count.refs() != due) return false;  // unmapped and under the cache's lock: nobody new comes
     if (head->is(pg::dirty)) {
         for (std::uint64_t k = 0; k < head->pages(); ++k)
             phys.data.copy_out(phys.number(head) + k, f->blocks[head->index + k].data());

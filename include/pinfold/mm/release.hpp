@@ -23,7 +23,7 @@ void dirty_lock(frame<P>* head) {
     if (!head->is_anon() && !head->is(pg::buffers)) {
         const file* f = head->template owner_as<file>();
         if (f && f->kind == file_kind::ext4)  // nobody has told the filesystem that it would be written (HAZ-WB)
-            physical<P>::of(*head).warn.emit(warn_id::dirty_unprepared, head->count.raw());
+            physical<P>::of(*head).warn.emit(warn_id::dirty_unprepared, head->count.refs());
     }
     head->change(frame<P>::bit(pg::dirty), frame<P>::bit(pg::readahead));
 }
@@ -108,10 +108,10 @@ template <class P>
 void add_pin(physical<P>& phys, frame<P>* page) {
     if (is_exempt(page)) return;
     frame<P>* head = phys.head(page);
-    bool unpinned = head->count.raw() < pin_unit(*head);
+    bool unpinned = head->count.refs() < pin_unit(*head);
     if constexpr (requires { head->count.pins(); })
         if (counts_pins_exactly(*head)) unpinned = head->count.pins() < 1;
-    if (unpinned) phys.warn.emit(warn_id::add_pin_unpinned, head->count.raw());
+    if (unpinned) phys.warn.emit(warn_id::add_pin_unpinned, head->count.refs());
     head->count.pin(1, counts_pins_exactly(*head));
     if (P::counts_added_pins) physical<P>::ops::pinning::acquired(*head, 1);
     else phys.uncounted_pins.adjust(1);

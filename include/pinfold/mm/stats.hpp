@@ -36,6 +36,9 @@ public:
         count(threads()[thread].at[node].acquired, n);
     }
     PINFOLD_DETAIL_HOT void released(unsigned node, std::uint64_t n) noexcept { count(mine().at[node].released, n); }
+    PINFOLD_DETAIL_HOT void released_by(unsigned thread, unsigned node, std::uint64_t n) noexcept {
+        count(threads()[thread].at[node].released, n);
+    }
 
     /// Complexity: linear in the number of threads there have been at once.
     [[nodiscard]] pin_counters of(unsigned node) const noexcept {

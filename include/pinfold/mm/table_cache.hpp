@@ -13,8 +13,8 @@ namespace pinfold::mm::detail {
 inline word64 last_generation;
 [[nodiscard]] inline std::int64_t next_generation() noexcept { return last_generation.fetch_grab(1) + 1; }
 
-/// The ptes of one region, the entry above them, and what that was. Of another generation it says nothing: what it
-/// points to may be gone. Requires of who asks: a fast section, begun before the generation of the tables was read.
+/// The ptes of one region, if it has any, the entry above them, and what that was. Of another generation it says nothing:
+/// what it points to may be gone. Requires of who asks: a fast section, begun before the generation of the tables was read.
 struct alignas(64) reached_table {
     std::int64_t generation = 0;
     std::uint64_t region = 0;  ///< address / pmd_size

@@ -44,7 +44,7 @@ public:
         if (head_->is(pg::hugetlb) || phys_.is_huge_zero(head_) || head_->zone() == zone_kind::device ||
             head_->is(pg::writeback) || head_->mapping.load() == 0)
             return -err::ebusy;
-        if (head_->count.raw() != expected_count(head_) + 1) return -P::split_refused;
+        if (head_->count.refs() != expected_count(head_) + 1) return -P::split_refused;
         return head_->is_anon() ? split_anon() : split_cached();
     }
 

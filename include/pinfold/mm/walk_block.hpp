@@ -4,12 +4,11 @@
 // an entry that changed ends the walk, as there. Source: spec 05 §4 PTE/F, §6.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <type_traits>
 
 #include "walk_form.hpp"
-#include "walk_looks.hpp"
+#include "walk_hold.hpp"
 #include "walk_rules.hpp"
 
 namespace pinfold::mm::detail {
@@ -54,7 +53,7 @@ public:
         const entry e = slot->read();
         if (!plain_.passes(e) || is_odd(phys().at(e.number()))) return {walk_step::one_by_one, 0};
         const std::uint64_t n = left < most_ ? left : most_;
-        if (n > few && slot[few - 1].read().number() - e.number() != few - 1) return in_no_order(slot, t, left, pages);
+        if (!are_in_order(slot, n)) return in_no_order(slot, t, left, pages);
         return block<false>(slot, t, n, pages);
     }
 
@@ -93,8 +92,7 @@ public:
     }
 
 private:
-    static constexpr bool wide = P::walk::wide;
-    static constexpr unsigned careful = 8, few = 16, ahead = 48;
+    static constexpr unsigned careful = 8;
 
     [[nodiscard]] physical<P>& phys() const noexcept { return rules_.phys_; }
 
@@ -102,128 +100,26 @@ private:
     [[nodiscard, gnu::noinline]] walk_step in_no_order(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         const auto least = [](std::uint64_t a, std::uint64_t b) { return a < b ? a : b; };
         if (asked_ <= slot || asked_ > slot + left)  // a new table
-            for (std::uint64_t i = 0; i < least(left, ahead); ++i) ask_for(phys().map.finder(), slot[i]);
+            for (std::uint64_t i = 0; i < least(left, ahead_of_row); ++i) ask_for_page(phys().map.finder(), slot[i]);
         asked_ = slot + left;
-        if (left <= ahead) return block<false>(slot, t, least(left, most_), pages);
-        const std::uint64_t n = least(left - ahead, most_);
-        asked_ = slot + n + ahead;
+        if (left <= ahead_of_row) return block<false>(slot, t, least(left, most_), pages);
+        const std::uint64_t n = least(left - ahead_of_row, most_);
+        asked_ = slot + n + ahead_of_row;
         return block<true>(slot, t, n, pages);
     }
-    template <class Finder>
-    PINFOLD_DETAIL_HOT static void ask_for(const Finder& find, const entry_slot& slot) noexcept {
-        __builtin_prefetch(find.at(slot.read().number()), 1);  // of whatever entry: a prefetch that misses is no access
-    }
-
-    /// What became of a row of entries.
-    struct row {
-        std::uint64_t held = 0;                ///< pages that are held, in the order of their entries
-        std::uint64_t bits = ~std::uint64_t{0};  ///< what their entries have in common
-        looks<P, wide> seen;                   ///< and they themselves
-        bool same = true;                      ///< whether their entries are still what they were
-    };
-    /// Effects: holds the pages of the first of n entries, as far as these are plain, and grabs granted. n: 1 or more.
-    /// Ask: asks for lines of entries further on; there are `ahead` of them behind the row.
-    template <bool Ask>
-    [[gnu::noinline]] static void hold_row(const entry_slot* slot, std::uint64_t n, page** pages,
-                                          const entry_test& rule, const physical<P>& phys, row& out) {
-        const auto find = phys.map.finder();
-        const auto plain = rule;
-        looks<P, wide> seen;
-        std::uint64_t bits = ~std::uint64_t{0};
-        bool same = true;
-        const entry_slot* at = slot;
-        const entry_slot* const end = slot + n;
-        do {
-            const entry e = at->read();
-            if (!plain.passes(e)) [[unlikely]]
-                break;
-            page* const p = find.at(e.number());
-            if constexpr (Ask) ask_for(find, at[ahead]);
-            races::at(race_point::entry_read);
-            races::at(race_point::head_resolved);
-            if (!one::grab(p)) [[unlikely]]
-                break;
-            ops::count_type::fence();
-            races::at(race_point::added);
-            *pages++ = p;
-            seen.add(p);
-            bits &= e.raw;
-            races::at(race_point::head_checked);
-            same = at++->read() == e;
-        } while (same && at != end);
-        out.held = static_cast<std::uint64_t>(at - slot);
-        out.bits = bits;
-        out.seen = seen;
-        out.same = same;
-    }
-
-#if defined(__x86_64__)
-    /// Whether nobody sees what order a few entries are read in, and descriptors stand in a row.
-    static constexpr bool goes_by_four = wide && std::is_same_v<races, no_races> &&
-                                         requires(const physical<P>& phys) { phys.map.finder().first; };
-    static constexpr unsigned by_four = 8;
-    /// The same, eight entries at a time: read, tested, turned into pages and read again four words at a time. n: 8 or more.
-    /// What is left over at the end is another row.
-    template <bool Ask>
-    [[gnu::target("avx2"), gnu::noinline]] static void hold_row_by_four(const entry_slot* slot, std::uint64_t n, page** pages,
-                                                                       const entry_test& rule, const physical<P>& phys,
-                                                                       row& out) {
-        const auto find = phys.map.finder();
-        const four_words mask = four_times(rule.mask), value = four_times(rule.value);
-        const four_words base = four_times(reinterpret_cast<std::uintptr_t>(find.first));
-        const four_words whole = four_times(~(sizeof(page) - 1));
-        static_assert(std::has_single_bit(sizeof(page)) && entry::next_number > sizeof(page));
-        constexpr auto shift = entry::number_shift - std::countr_zero(sizeof(page));
-        four_words common = four_times(~std::uint64_t{0});
-        looks<P, true> seen;
-        const entry_slot* at = slot;
-        unsigned held = 0;
-        bool same = true;
-        do {
-            const four_words a = read_four(at), b = read_four(at + 4);
-            if (!is_zero(((a & mask) ^ value) | ((b & mask) ^ value))) [[unlikely]]
-                break;
-            common &= a & b;
-            write_four(pages, base + (shifted<shift>(a) & whole));
-            write_four(pages + 4, base + (shifted<shift>(b) & whole));
-            if constexpr (Ask)
-                for (unsigned k = 0; k < by_four; ++k) ask_for(find, at[ahead + k]);
-#pragma GCC unroll 8
-            for (held = 0; held != by_four; ++held) {
-                page* const p = pages[held];
-                if (!one::grab(p)) [[unlikely]]
-                    break;
-                seen.add(p);
-            }
-            same = held == by_four;  // where one was refused, those before it have not been looked at again
-            if (!same) [[unlikely]]
-                break;
-            ops::count_type::fence();
-            same = is_zero((a ^ read_four(at)) | (b ^ read_four(at + 4)));
-            at += by_four, pages += by_four, held = 0;
-        } while (same && static_cast<std::uint64_t>(slot + n - at) >= by_four);
-        out.held = static_cast<std::uint64_t>(at - slot) + held;
-        out.bits = static_cast<std::uint64_t>(common[0] & common[1] & common[2] & common[3]);
-        out.seen = seen;
-        out.same = same;
-    }
-#endif
     /// n: 1 or more. A frame that is no plain page is found after the grab: what one adds to a tail is refused, and what
     /// one adds to another head is given back as it was added.
     template <bool Ask>
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step block(entry_slot* slot, const table& t, std::uint64_t n, page** pages) {
-        row r;
-#if defined(__x86_64__)
-        if constexpr (goes_by_four)
-            if (n >= by_four && has_four_words()) hold_row_by_four<Ask>(slot, n, pages, plain_, phys(), r);
-#endif
-        if (r.held == 0 && r.same) hold_row<Ask>(slot, n, pages, plain_, phys(), r);
+        held_row<P> r;
+        hold_row<P, Pin, Ask>(slot, n, pages, plain_, phys(), r);
         if (r.held == 0) [[unlikely]]
             return {walk_step::one_by_one, 0};
         walk_step s{walk_step::go_on, r.held};
         const kinds<P> of = r.seen.flags();
+        const bool unshare = r.one_is_not_writable() && rules_.asks_unshare({});
         if (!r.same || !steps::table_is_still(t.above, t.seen) || of.odd() ||
-            (P::fast_asks_folio && (r.seen.all_owners() & 1) == 0) || rules_.asks_each() || rules_.asks_unshare({r.bits})) [[unlikely]]
+            (P::fast_asks_folio && (r.seen.all_owners() & 1) == 0) || rules_.asks_each() || unshare) [[unlikely]]
             s = settle(slot, t, r.held, pages);
         if (s.served != r.held) [[unlikely]]
             most_ = careful;  // where pages of many kinds alternate, what is held in vain stays little
@@ -257,7 +153,7 @@ private:
         if ((flags & page::bit(pg::large)) == 0) return not_this_way;
         const std::uint64_t before = phys().number(p) - phys().number(head), size = pages_of(flags);
         // Near its limit a count refuses some of n grabs, but all of one of n.
-        const auto count = static_cast<std::int64_t>(head->count.raw());
+        const auto count = static_cast<std::int64_t>(head->count.refs());
         if (before >= size || count <= 0 || count > half) return not_this_way;
         if (is_asked_each(e, head)) return not_this_way;
         const std::uint64_t room = size - before;

@@ -26,6 +26,7 @@ struct kinds {
     [[nodiscard]] PINFOLD_DETAIL_HOT bool odd_or_new() const noexcept {
         return ((carried() ^ page::bit(pg::referenced)) & (strange | page::bit(pg::referenced))) != 0;
     }
+    [[nodiscard]] PINFOLD_DETAIL_HOT bool one_is_new() const noexcept { return (all & page::bit(pg::referenced)) == 0; }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool of_one_node() const noexcept {
         return ((any ^ all) & (std::int64_t{15} << page::node_shift)) == 0;
     }
@@ -60,6 +61,16 @@ public:
             any_[1] |= m;
             all_[1] &= m;
         }
+    }
+    /// The same where instructions take words from memory: each read twice. What changes in between is not asked about.
+    PINFOLD_DETAIL_HOT void add_by_two_reads(const page* p) noexcept
+        requires Wide
+    {
+        any_ |= read_two(&p->flags);
+        all_ &= read_two(&p->flags);
+#if defined(__x86_64__)
+        __asm__("" : "+x"(any_), "+x"(all_));  // one after the other: sums of sums would need more registers
+#endif
     }
     [[nodiscard]] PINFOLD_DETAIL_HOT kinds<P> flags() const noexcept {
         return {static_cast<std::int64_t>(any_[0]), static_cast<std::int64_t>(all_[0])};

@@ -18,37 +18,50 @@ struct plain_progress {
     bool more = true;         ///< whether the general walk goes on
 };
 
-/// Returns: the slot over the ptes of `a`, and in `e` what it holds; null where the way does not lead there.
+/// Returns: the pmd's slot of `a`, and in `e` what it holds; null where the way does not lead there.
 template <class P, level L = level::pgd>
-[[nodiscard]] PINFOLD_DETAIL_HOT const entry_slot* slot_above_ptes(const page_tables<P>& tables, const entry_slot* table, vaddr a,
+[[nodiscard]] PINFOLD_DETAIL_HOT const entry_slot* slot_of_pmd(const page_tables<P>& tables, const entry_slot* table, vaddr a,
                                                                   entry& e) noexcept {
     using geo = geometry<P::p4d_folded>;
     const entry_slot* const slot = table + geo::index(a, L);
     e = slot->read();
     P::races::at(race_point::entry_read);
-    if (!e.is_table()) return nullptr;
     if constexpr (L == level::pmd) return slot;
-    else return slot_above_ptes<P, geo::child(L)>(tables, tables.slots(e.number()), a, e);
+    else return e.is_table() ? slot_of_pmd<P, geo::child(L)>(tables, tables.slots(e.number()), a, e) : nullptr;
 }
 
-/// Returns: where the ptes of `a` are, remembered or found now; null where the way does not lead to ptes.
+/// Returns: what this thread remembers of the region of `a`; else null, and in `place` where it would.
 /// Requires: a fast section. The entry above was read in it.
 template <class P>
-[[nodiscard]] PINFOLD_DETAIL_HOT const reached_table* ptes_of(const page_tables<P>& tables, vaddr a) noexcept {
+[[nodiscard]] PINFOLD_DETAIL_HOT reached_table* remembered_region(const page_tables<P>& tables, vaddr a,
+                                                               reached_table*& place) noexcept {
     const std::uint64_t region = a / pmd_size;
-    reached_table* place = &this_threads_tables().place_of(region);
+    place = &this_threads_tables().place_of(region);
     __asm__("" : "+r"(place));  // one register for its address, not its parts in three
-    reached_table& t = *place;
     const std::int64_t generation = tables.generation();
-    if (t.generation == generation && t.region == region && t.above->read() == t.upper) [[likely]] {
-        P::races::at(race_point::entry_read);
-        return &t;
-    }
+    if (place->generation != generation || place->region != region || place->above->read() != place->upper) [[unlikely]]
+        return nullptr;
+    P::races::at(race_point::entry_read);
+    return place;
+}
+/// Returns: the same, remembered from now on; null where the way does not lead to a pmd. Requires: as above.
+template <class P>
+[[nodiscard, gnu::noinline]] reached_table* find_region(const page_tables<P>& tables, vaddr a, reached_table& place) noexcept {
+    const std::int64_t generation = tables.generation();
     entry upper;
-    const entry_slot* const above = slot_above_ptes(tables, tables.root_slots(), a, upper);
+    const entry_slot* const above = slot_of_pmd(tables, tables.root_slots(), a, upper);
     if (!above) return nullptr;
-    t = {generation, region, above, upper, tables.slots(upper.number())};
-    return &t;
+    place = {generation, a / pmd_size, above, upper, upper.is_table() ? tables.slots(upper.number()) : nullptr};
+    return &place;
+}
+/// Returns: where the ptes of `a` are, remembered or found now; null where there are none. Requires: as above.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT const reached_table* ptes_of(const page_tables<P>& tables, vaddr a) noexcept {
+    reached_table* place = nullptr;
+    const reached_table* t = remembered_region(tables, a, place);
+    if (!t) [[unlikely]]
+        t = find_region(tables, a, *place);
+    return t && t->ptes ? t : nullptr;
 }
 
 /// Effects: one unit on each page from `start` on, as far as blocks serve them. Requires: a fast section.

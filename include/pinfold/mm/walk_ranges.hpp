@@ -2,6 +2,7 @@
 // The fast entry whose answer is runs: a huge entry costs its grabs and one element, whatever it maps.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -28,13 +29,21 @@ template <class P>
         more = some.full();
     }
     if (fast == nr || (flags & foll::fast_only) != 0) return static_cast<long>(fast);
-    std::vector<frame<P>*> pages(nr - fast);
-    runs.reserve(runs.size() + pages.size());
-    const long slow = slow_for_rest<P>(mm, start + (fast << page_shift), end, flags, {pages.data(), nullptr, nullptr});
-    if (slow < 0) return fast != 0 ? static_cast<long>(fast) : slow;
-    detail::each_run<P>(mm.phys, pages.data(), static_cast<std::uint64_t>(slow),
-                        [&](const pinned_run<P>& r) { runs.push_back(r); });
-    return static_cast<long>(fast) + slow;
+    // Part by part: how much is asked for is the caller's word, how much there is only the slow path knows.
+    std::vector<frame<P>*> pages(std::min<std::uint64_t>(nr - fast, table_entries));
+    std::uint64_t held = fast;
+    while (held != nr) {
+        const std::uint64_t n = std::min<std::uint64_t>(nr - held, pages.size());
+        const vaddr from = start + (held << page_shift);
+        if (runs.capacity() - runs.size() < n) runs.reserve(2 * runs.capacity() + n);
+        const long slow = slow_for_rest<P>(mm, from, from + (n << page_shift), flags, {pages.data(), nullptr, nullptr});
+        if (slow < 0) return held != 0 ? static_cast<long>(held) : slow;
+        detail::each_run<P>(mm.phys, pages.data(), static_cast<std::uint64_t>(slow),
+                            [&](const pinned_run<P>& r) { runs.push_back(r); });
+        held += static_cast<std::uint64_t>(slow);
+        if (static_cast<std::uint64_t>(slow) != n) break;
+    }
+    return static_cast<long>(held);
 }
 
 }  // namespace pinfold::mm

@@ -62,13 +62,18 @@ inline constexpr std::size_t release_width = 8, release_ahead = 64;
 /// pages further on. There are n + next pages, and with Ask release_ahead more. next: n at most.
 template <class P, bool Pin, bool Ask>
 PINFOLD_DETAIL_HOT void release_block(frame<P>* const* pages, std::size_t n, std::size_t next, release_looks<P, Pin>& looks) {
-    std::size_t i = 0;
-    for (; i < next; ++i) {
-        single<P, Pin>::drop_memory(pages[i]);
-        if constexpr (Ask) __builtin_prefetch(pages[release_ahead + i], 1);
-        looks.add(pages[n + i]);
+    if (n == release_width) [[likely]] {  // nothing is loaded between the releases: it would wait for each of them
+        frame<P>* p[release_width];
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < release_width; ++i) p[i] = pages[i];
+        if constexpr (Ask)
+            for (std::size_t i = 0; i < release_width; ++i) __builtin_prefetch(pages[release_ahead + i], 1);
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < release_width; ++i) single<P, Pin>::drop_memory(p[i]);
+    } else {
+        for (std::size_t i = 0; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
     }
-    for (; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
+    for (std::size_t i = 0; i < next; ++i) looks.add(pages[n + i]);
 }
 
 /// Effects: gives back one unit of each of the first pages, as far as blocks of them are plain; while one block goes, the
@@ -78,13 +83,14 @@ template <class P, bool Pin>
     constexpr std::size_t width = release_width;
     const auto least = [](std::size_t a, std::size_t b) { return a < b ? a : b; };
     if (!pages[0] || is_odd(pages[0])) return 0;
+    const unsigned thread = Pin ? this_thread().number : 0;
     std::size_t done = 0, now = least(n, width);
     release_looks<P, Pin> looks;
     for (std::size_t i = 0; i < now; ++i) looks.add(pages[i]);
     while (now != 0 && looks.plain()) {
         frame<P>* const* const block = pages + done;
         const std::size_t next = least(n - done - now, width);
-        if constexpr (Pin) phys.stats.released(block[0]->node(), now);  // before the pages can go (DEF-11)
+        if constexpr (Pin) phys.stats.released_by(thread, block[0]->node(), now);  // before the pages can go (DEF-11)
         if constexpr (P::ledger::enabled)
             for (std::size_t i = 0; i < now; ++i) phys.note(block[i], single<P, Pin>::kind, -1);
         looks = {};

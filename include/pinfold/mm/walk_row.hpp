@@ -49,6 +49,10 @@ template <int By>
 [[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline bool is_zero(const four_words& v) noexcept {
     return __builtin_ia32_ptestz256(v, v) != 0;
 }
+/// Whether the bits of `mask` are 0 in all four.
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline bool is_zero_in(const four_words& v, const four_words& mask) noexcept {
+    return __builtin_ia32_ptestz256(v, mask) != 0;
+}
 
 /// The four words first, first + Step, … and the next four, and so on.
 template <std::uint64_t Step>

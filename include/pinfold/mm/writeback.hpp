@@ -99,7 +99,7 @@ private:
         if (!head->is(pg::buffers)) {
             ++done_.unprepared;
             if constexpr (P::unprepared_is_a_bug)
-                phys_.warn.emit(warn_id::writeback_unprepared, head->count.raw());
+                phys_.warn.emit(warn_id::writeback_unprepared, head->count.refs());
             return unlock_page(head);
         }
         const std::uint64_t used = f_.size - (head_index_ << page_shift);
