@@ -153,7 +153,7 @@ template <class P>
 std::string units(mm::frame<P>* page) {
     if (!page) return "-";
     auto* const head = mm::physical<P>::head(page);
-    std::string text = std::to_string(head->count.raw());
+    std::string text = std::to_string(head->count.refs());
     if constexpr (modern<P>)
         if (head->is(mm::pg::large) && head->count.pins() != 0) text += " (" + std::to_string(head->count.pins()) + " pin)";
     return text;

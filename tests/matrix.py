@@ -37,8 +37,10 @@ class Row:
 
 ROWS = [
     Row("gcc", builds=("examples",), without=("headers_mm", PROOFS), lines=True),  # bench/table.py builds what it measures
-    Row("clang", builds=("examples", "bench"), only=(*SHAPE, PROOFS), without=("layout",)),  # the rest in the next row
-    Row("asan", without=(*SHAPE, PURE, PROOFS)),
+    # The rest, examples included, is compiled by clang in the next row, if clang sanitizes.
+    Row("clang", builds=("bench",) if flavours.SANITIZING_CXX == "clang++" else ("examples", "bench"),
+        only=(*SHAPE, PROOFS), without=("layout",)),
+    Row("asan", builds=("examples",), without=(*SHAPE, PURE, PROOFS)),
     Row("tsan", only=("threads",)),  # elsewhere nothing runs beside anything
     Row("libcxx", only=("headers", "link", "unit"), without=("mm",)),
     Row("arm64", only=("unit", "threads"), without=("mm", "conformance")),  # the words; the MM ran four times

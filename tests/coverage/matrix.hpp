@@ -154,7 +154,7 @@ public:
         const std::int32_t before = head ? head->count.raw() : 0;
         const std::int32_t preset = does_.entries_more != 0 ? std::numeric_limits<std::int32_t>::max() - 100 : -5;
         if (refused_ && head) head->count.set_raw(preset);
-        const std::int32_t start = head ? head->count.raw() : 0;
+        const std::int32_t start = head ? static_cast<std::int32_t>(head->count.refs()) : 0;
         warn.reset();
         mm::gup_trace trace;
         const reply<P> got = cell_.ask(s_, s_.base + k_ * mm::page_size, flags_, trace);
@@ -174,11 +174,11 @@ public:
             if (got.page) head = phys.head(page);
             const bool happened = got.page || does_.entries_more != 0;
             const std::int32_t rest = split ? 1 : wrapped(start, happened ? does_.entries_more : 0);
-            const bool exact = head->count.raw() == wrapped(rest, units);
-            expect(exact, "count " + std::to_string(head->count.raw()) + ", expected " + std::to_string(wrapped(rest, units)));
+            const bool exact = head->count.refs() == wrapped(rest, units);
+            expect(exact, "count " + std::to_string(head->count.refs()) + ", expected " + std::to_string(wrapped(rest, units)));
             if (!exact) head->count.set_raw(rest);  // nobody could give that back
             else if (got.page) mm::ungrab(phys, got.page, 1, effective);
-            expect(head->count.raw() == rest, "given back, the count is " + std::to_string(head->count.raw()));
+            expect(head->count.refs() == rest, "given back, the count is " + std::to_string(head->count.refs()));
             if (refused_) head->count.set_raw(wrapped(before, happened ? does_.entries_more : 0));
         }
         std::uint64_t taken = 0;

@@ -298,13 +298,13 @@ private:
 template <class P>
 void stays_out(findings& out) {
     for (const auto& s : {zero_page<P>(), raw_memory<P>()}) {
-        const std::int32_t before = s->first ? s->first->count.raw() : 0;
+        const std::int64_t before = s->first ? s->first->count.refs() : 0;
         for (const unsigned flag : {foll::get, foll::pin}) {
             mm::gup_trace trace;
             const bool found = walk<P>(*s, s->base, flag, trace).page != nullptr;
             out.expect(!found && trace.events.empty(), P::name, "a special entry was followed without a lock");
         }
-        out.expect(!s->first || s->first->count.raw() == before, P::name, "a special entry was counted");
+        out.expect(!s->first || s->first->count.refs() == before, P::name, "a special entry was counted");
     }
 }
 

@@ -14,7 +14,7 @@ frame<P>* pin_a_changing_pte(world<P>& w) {
     const vaddr a = written(w);
     auto* page = w.page_at(a);
     hooked::once(race_point::head_checked, [&w, a, page] {
-        CHECK(page->count.raw() == 1025);
+        CHECK(page->count.refs() == 1025);
         CHECK(w.t.mprotect(a, mm::page_size, mm::prot::read) == 0);
     });
     CHECK(fast(w, a, 1, foll::pin | foll::write) == 0);
@@ -27,17 +27,17 @@ AS_POSTED("DEF-01 as posted: a changed pte is undone by a put, 1023 units stay a
     world<TestType> w;
     const during fault(posted::on, def::d01);
     auto* page = pin_a_changing_pte(w);
-    CHECK(page->count.raw() == 1024);
+    CHECK(page->count.refs() == 1024);
     CHECK(w.box.counters() == mm::pin_counters{1, 0});  // DEF-22: requested, never returned
     w.box.exit(w.t);
-    CHECK(page->count.raw() == 1023);
+    CHECK(page->count.refs() == 1023);
     CHECK_FALSE(page->is(mm::pg::buddy));
 }
 
 BOTH_PROFILES("DEF-01: a changed pte undoes the unit it took, and the statistics balance", "[defects]") {
     world<TestType> w;
     auto* page = pin_a_changing_pte(w);
-    CHECK(page->count.raw() == 1);
+    CHECK(page->count.refs() == 1);
     CHECK(w.box.counters() == mm::pin_counters{1, 1});  // DEF-22
     w.audit();
     w.box.exit(w.t);
@@ -52,11 +52,11 @@ TEST_CASE("DEF-03 as posted: one pin for two slots, the page is freed under the 
     auto* head = w.page_at(a);
     const during fault(posted::on, def::d03);
     CHECK(fast(w, a, 2, foll::pin | foll::write) == 2);
-    CHECK(head->count.raw() == 1025);
+    CHECK(head->count.refs() == 1025);
     w.t.put_user_page(w.pages[0]);
-    CHECK(head->count.raw() == 1);
+    CHECK(head->count.refs() == 1);
     CHECK(w.t.munmap(a, 2_MiB) == 0);
-    CHECK(head->count.raw() == 0);
+    CHECK(head->count.refs() == 0);
     CHECK(head->is(mm::pg::buddy));  // and w.pages[1] is still in somebody's hands
 }
 
@@ -68,13 +68,13 @@ TEST_CASE("DEF-03 as posted: 512 slots of one pin end far below zero, and every 
         const during fault(posted::on, def::d03);
         CHECK(fast(w, a, 512, foll::pin | foll::write) == 512);
     }
-    CHECK(head->count.raw() == 1025);
+    CHECK(head->count.refs() == 1025);
     {
         const violations told;
         w.t.put_user_pages(w.pages);
         CHECK(told.seen == (violations::checked ? 1 : 0));  // the count word itself objects
     }
-    CHECK(head->count.raw() == -523263);
+    CHECK(head->count.refs() == -523263);
     CHECK(w.box.counters() == mm::pin_counters{1, 512});  // DEF-22
     CHECK(fast(w, a, 1, foll::get) == 0);
     CHECK(fast(w, a, 1, foll::pin) == 0);
@@ -87,10 +87,10 @@ BOTH_PROFILES("DEF-03: as many units as slots in the huge fast path", "[defects]
     const vaddr a = w.huge();
     CHECK(fast(w, a, 2, foll::pin | foll::write) == 2);
     auto* head = w.page_at(a);
-    CHECK(head->count.raw() == pick<TestType>(2049, 3));
+    CHECK(head->count.refs() == pick<TestType>(2049, 3));
     w.t.unpin_user_page(w.pages[0]);
     CHECK(w.t.munmap(a, 2_MiB) == 0);
-    CHECK(head->count.raw() == pick<TestType>(1024, 1));  // still held by the second pin
+    CHECK(head->count.refs() == pick<TestType>(1024, 1));  // still held by the second pin
     CHECK_FALSE(head->is(mm::pg::buddy));
     w.audit();
     w.t.unpin_user_page(w.pages[1]);
@@ -115,8 +115,8 @@ TEST_CASE("DEF-04 as posted: the huge undo takes its units from the wrong descri
         auto* slot = w.box.phys().nth(head, first);
         hooked::once(race_point::head_checked, [&] { CHECK(w.t.mprotect(a, 2_MiB, mm::prot::read) == 0); });
         CHECK(fast(w, a + first * mm::page_size, refs, foll::pin | foll::write) == 0);
-        CHECK(head->count.raw() == on_head);
-        if (slot != head) CHECK(slot->count.raw() == on_tail);
+        CHECK(head->count.refs() == on_head);
+        if (slot != head) CHECK(slot->count.refs() == on_tail);
         slot->count.set_raw(0);
         head->count.set_raw(1);
     };
@@ -130,12 +130,12 @@ BOTH_PROFILES("DEF-04: the huge undo removes from the head what was added to it"
         const vaddr a = w.huge();
         auto* head = w.page_at(a);
         hooked::once(race_point::head_checked, [&, n = refs] {
-            CHECK(head->count.raw() == 1 + static_cast<std::int32_t>(n) * pick<TestType>(1024, 1));
+            CHECK(head->count.refs() == 1 + static_cast<std::int32_t>(n) * pick<TestType>(1024, 1));
             CHECK(w.t.mprotect(a, 2_MiB, mm::prot::read) == 0);
         });
         CHECK(fast(w, a + first * mm::page_size, refs, foll::pin | foll::write) == 0);
-        CHECK(head->count.raw() == 1);
-        for (std::uint64_t k = 1; k < 512; ++k) REQUIRE(w.box.phys().nth(head, k)->count.raw() == 0);
+        CHECK(head->count.refs() == 1);
+        for (std::uint64_t k = 1; k < 512; ++k) REQUIRE(w.box.phys().nth(head, k)->count.refs() == 0);
         CHECK(w.box.counters().live() == 0);
         w.audit();
     }
@@ -211,22 +211,22 @@ TEST_CASE("DEF-17: 4096 full pins of a huge page overflow the overlay, are refus
             REQUIRE(pin() == 512);
             REQUIRE(pinned());
         }
-        CHECK(head->count.raw() == 2146959361);
+        CHECK(head->count.refs() == 2146959361);
         REQUIRE(pin() == 512);
-        CHECK(head->count.raw() == -2147483647);
+        CHECK(head->count.refs() == -2147483647);
         CHECK(pinned());
         CHECK(w.box.warn().total() == 0);
         CHECK(fast(w, a, 512, foll::pin | foll::write) == 0);
         CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
         CHECK(pin() == -err::efault);
-        CHECK(head->count.raw() == -2147483647);
+        CHECK(head->count.refs() == -2147483647);
         CHECK(pinned());
         w.audit();
         for (int i = 0; i < 4096; ++i) {
             REQUIRE(pinned());
             w.t.put_user_pages(pages);
         }
-        CHECK(head->count.raw() == 1);
+        CHECK(head->count.refs() == 1);
         CHECK_FALSE(pinned());
         CHECK(w.box.counters() == mm::pin_counters{4096 * 512, 4096 * 512});
         w.audit();
@@ -259,17 +259,17 @@ TEST_CASE("DEF-17: a small page has room for 2 097 151 pins, the crossing one is
     constexpr std::int32_t room = 2097151;
     std::vector<frame<checked_2019>*> one(1);
     REQUIRE(mm::grab_speculative(w.box.phys(), page, room, foll::pin) == page);
-    CHECK(page->count.raw() == 1 + room * 1024);
+    CHECK(page->count.refs() == 1 + room * 1024);
     REQUIRE(w.t.pin_user_pages_fast(a, 1, foll::write, one) == 1);
-    CHECK(page->count.raw() == -2147483647);
+    CHECK(page->count.refs() == -2147483647);
     CHECK(w.t.pin_user_pages_fast(a, 1, foll::write, one) == -err::enomem);
     CHECK(w.t.get_user_pages_fast(a, 1, foll::write, one) == -err::enomem);
     CHECK(w.box.counters().live() == room + 1);
     w.audit();
     w.t.put_user_page(page);
-    CHECK(page->count.raw() == 1 + room * 1024);
+    CHECK(page->count.refs() == 1 + room * 1024);
     mm::ungrab(w.box.phys(), page, room, foll::pin);
-    CHECK(page->count.raw() == 1);
+    CHECK(page->count.refs() == 1);
     w.audit();
 }
 
@@ -299,9 +299,9 @@ BOTH_PROFILES("DEF-18: a batch whose units do not fit is refused whole", "[defec
         w.box.warn().reset();
         CHECK(mm::grab_speculative(w.box.phys(), page, n, foll::pin) == nullptr);
         CHECK(w.box.warn().hits(mm::warn_id::grab_batch) == 1);
-        CHECK(page->count.raw() == 1);
+        CHECK(page->count.refs() == 1);
         CHECK(mm::grab_stable(w.box.phys(), page, n, foll::pin) == -err::enomem);
-        CHECK(page->count.raw() == 1);
+        CHECK(page->count.refs() == 1);
     }
     CHECK(mm::grab_speculative(w.box.phys(), page, (1 << 21) - 1, foll::pin) == page);
     mm::ungrab(w.box.phys(), page, (1 << 21) - 1, foll::pin);
@@ -342,6 +342,6 @@ TEST_CASE("DEF-20: pins of the zero page cannot exhaust it where it is exempt", 
     const vaddr a = w.map(mm::page_size);
     REQUIRE(w.t.load(a).value == 0);
     for (int i = 0; i < 10000; ++i) REQUIRE(w.pin(a, 1) == 1);
-    CHECK(w.box.phys().zero_page()->count.raw() == 1);
+    CHECK(w.box.phys().zero_page()->count.refs() == 1);
     CHECK(w.box.counters() == mm::pin_counters{});
 }

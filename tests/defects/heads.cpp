@@ -29,7 +29,7 @@ BOTH_PROFILES("DEF-02: a pte of a huge page: the head is counted, the sub-page r
     CHECK(told.seen == 0);
     CHECK(w.box.phys().index_in_folio(w.pages[0]) == 3);
     CHECK(w.refs(a) == pick<TestType>(1536, 513));
-    CHECK(w.pages[0]->count.raw() == 0);
+    CHECK(w.pages[0]->count.refs() == 0);
     CHECK_FALSE(w.pages[0]->is(mm::pg::referenced));
     w.unpin(1);
     w.audit();
@@ -45,14 +45,14 @@ BOTH_PROFILES("K-03: a huge entry may point into a larger page: the head of all 
     REQUIRE(at.reached(mm::level::pmd));
     at.slot->set(mm::entry::leaf(phys.number(big) + 512, mm::entry::bit(mm::eb::writable)));  // its second half
     CHECK(fast(w, a + 3 * mm::page_size, 4, foll::pin | foll::write) == 4);
-    CHECK(big->count.raw() == 1 + 4 * pick<TestType>(1024, 1));
+    CHECK(big->count.refs() == 1 + 4 * pick<TestType>(1024, 1));
     for (std::uint64_t k = 0; k < 4; ++k) CHECK(w.pages[k] == phys.nth(big, 515 + k));
-    CHECK(phys.nth(big, 512)->count.raw() == 0);
+    CHECK(phys.nth(big, 512)->count.refs() == 0);
     w.unpin(4);
-    CHECK(big->count.raw() == 1);
+    CHECK(big->count.refs() == 1);
     hooked::once(race_point::head_checked, [&] { at.slot->set({}); });
     CHECK(fast(w, a, 512, foll::pin | foll::write) == 0);
-    CHECK(big->count.raw() == 1);
+    CHECK(big->count.refs() == 1);
     CHECK(w.box.counters().live() == 0);
     at.slot->set({});
     phys.drop(big, mm::holder::hand_out);
@@ -93,12 +93,12 @@ AS_POSTED("DEF-14 as posted: the old head is raised for a page that has left it"
     const during fault(posted::on, def::d14);
     moving_head<TestType> m(foll::pin);
     CHECK(m.got == m.head);  // counted here, 512 mappings and one pin
-    CHECK(m.head->count.raw() == 512 + pick<TestType>(1024, 1));
-    CHECK(m.tail->count.raw() == 1);
+    CHECK(m.head->count.refs() == 512 + pick<TestType>(1024, 1));
+    CHECK(m.tail->count.refs() == 1);
     const violations told;
     mm::ungrab(m.w.box.phys(), m.tail, 1, foll::pin);
     CHECK(told.seen == (violations::checked ? 1 : 0));
-    CHECK(m.tail->count.raw() == -1023);  // underflow under its user; the head keeps what it was given
+    CHECK(m.tail->count.refs() == -1023);  // underflow under its user; the head keeps what it was given
     m.make_tail_again();
     m.head->count.set_raw(512);
 }
@@ -107,11 +107,11 @@ BOTH_PROFILES("DEF-14: the head changes between resolve and add: undone, and tri
     for (const unsigned flag : {foll::get, foll::pin}) {
         moving_head<TestType> m(flag);
         CHECK(m.got == m.tail);
-        CHECK(m.head->count.raw() == 512);
-        CHECK(m.tail->count.raw() == 1 + (flag == foll::get ? 1 : 1024));
+        CHECK(m.head->count.refs() == 512);
+        CHECK(m.tail->count.refs() == 1 + (flag == foll::get ? 1 : 1024));
         CHECK(m.w.box.counters().live() == (flag == foll::pin ? 1 : 0));
         mm::ungrab(m.w.box.phys(), m.tail, 1, flag);
-        CHECK(m.tail->count.raw() == 1);
+        CHECK(m.tail->count.refs() == 1);
         m.make_tail_again();
         m.w.audit();
     }

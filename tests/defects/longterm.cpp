@@ -33,7 +33,7 @@ TEST_CASE("DEF-13 as posted: a refused long-term pin of a DAX file leaves 1023 u
     const during fault(posted::on, def::d13);
     CHECK(w.t.pin_longterm_pages(a, 1, foll::write, pages) == -err::eopnotsupp);
     auto* page = w.page_at(a);
-    CHECK(page->count.raw() == 1024);
+    CHECK(page->count.refs() == 1024);
     CHECK(mm::is_dax_busy(page));  // what truncation waits for, and nobody is left to end it
     page->count.set_raw(1);
 }
@@ -48,7 +48,7 @@ TEST_CASE("DEF-13 as posted: a page that should leave CMA is kept there by the c
         CHECK(w.t.pin_longterm_pages(a, 1, foll::write, pages) == 1);
     }
     CHECK(w.page_at(a) == page);  // not moved: 1023 references nobody can explain
-    CHECK(page->count.raw() == 1024 + 1024);
+    CHECK(page->count.refs() == 1024 + 1024);
     page->count.set_raw(1);
 }
 
@@ -58,11 +58,11 @@ BOTH_PROFILES("DEF-13: a long-term pin of a DAX file is refused and leaves nothi
     const vaddr a = w.map_file(f);
     REQUIRE(w.t.touch(a, true) == mm::fault_result::ok);
     auto* page = w.page_at(a);
-    const std::int32_t idle_mapped = page->count.raw();
+    const std::int64_t idle_mapped = page->count.refs();
     std::vector<frame<TestType>*> pages(1);
     if constexpr (is_2019<TestType>) CHECK(w.t.pin_longterm_pages(a, 1, foll::write, pages) == -err::eopnotsupp);
     else CHECK(w.t.pin_user_pages(a, 1, foll::write | foll::longterm, pages) == -err::eopnotsupp);
-    CHECK(page->count.raw() == idle_mapped);
+    CHECK(page->count.refs() == idle_mapped);
     CHECK_FALSE(mm::is_dax_busy(page));
     CHECK(w.box.counters().live() == 0);
     w.audit();

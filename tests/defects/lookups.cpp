@@ -46,7 +46,7 @@ AS_POSTED("DEF-06 as posted: NULL for a refused huge grab livelocks, with one re
     CHECK(w.pin_slow(a, 1, foll::write) == -TestType::signal_error);
     CHECK(patient.lost());
     CHECK(reports == 1);
-    CHECK(head->count.raw() == -5);
+    CHECK(head->count.refs() == -5);
     head->count.set_raw(1);
 }
 
@@ -57,7 +57,7 @@ BOTH_PROFILES("DEF-06: a refused huge grab ends the call, with one report per si
     head->count.set_raw(-5);
     CHECK(w.pin_slow(a, 4, foll::write) == -pick<TestType>(err::efault, err::enomem));
     CHECK(w.pin(a, 4, foll::write) == -pick<TestType>(err::efault, err::enomem));
-    CHECK(head->count.raw() == -5);
+    CHECK(head->count.refs() == -5);
     CHECK(w.box.warn().reported(mm::warn_id::grab_negative));
     CHECK(w.box.warn().reported(mm::warn_id::pmd_trans_huge_grab) == is_2019<TestType>);
     head->count.set_raw(1);
@@ -136,18 +136,18 @@ TEST_CASE("DEF-08 as posted: a pin through a hugepd is not counted, and its rele
         const vaddr a = w.map_huge(1, true, odd_order);
         REQUIRE(w.t.touch(a, true) == mm::fault_result::ok);
         auto* head = w.head_at(a);
-        REQUIRE(head->count.raw() == 2);  // its entry and the page cache
+        REQUIRE(head->count.refs() == 2);  // its entry and the page cache
         const during fault(posted::on, faulty ? def::d08 : def::none);
         const auto got = look(w, a + 7 * mm::page_size, foll::pin);
         REQUIRE(got.page == w.box.phys().nth(head, 7));
-        CHECK(head->count.raw() == (faulty ? 2 : 1026));
+        CHECK(head->count.refs() == (faulty ? 2 : 1026));
         CHECK(look(w, a, foll::get).page == head);
-        CHECK(head->count.raw() == (faulty ? 3 : 1027));
+        CHECK(head->count.refs() == (faulty ? 3 : 1027));
         const violations told;
         w.t.put_page(head);
         w.t.put_user_page(got.page);
         CHECK(told.seen == (faulty && violations::checked ? 1 : 0));
-        CHECK(head->count.raw() == (faulty ? -1022 : 2));
+        CHECK(head->count.refs() == (faulty ? -1022 : 2));
         head->count.set_raw(2);
     }
 }
@@ -197,7 +197,7 @@ TEST_CASE("DEF-09: a refusal in the middle of a hugetlb range: k pages, all coun
         CHECK(w.t.mm().mmap_lock.try_lock());
         w.t.mm().mmap_lock.unlock();
         w.unpin(k);
-        CHECK(head->count.raw() == before);
+        CHECK(head->count.refs() == before);
     }
     head->count.set_raw(1);
     w.audit();
@@ -212,11 +212,11 @@ AS_POSTED("DEF-10 as posted: the gate page is referenced for a pin, and the rele
         const during fault(posted::on, faulty ? def::d10 : def::none);
         REQUIRE(w.pin_slow(mm::gate_area::start, 1) == 1);
         CHECK(w.pages[0] == page);
-        CHECK(page->count.raw() == (faulty ? 2 : 1025));
+        CHECK(page->count.refs() == (faulty ? 2 : 1025));
         const violations told;
         w.unpin(1);
         CHECK(told.seen == (faulty && violations::checked ? 1 : 0));
-        CHECK(page->count.raw() == (faulty ? 2 - 1024 : 1));
+        CHECK(page->count.refs() == (faulty ? 2 - 1024 : 1));
         page->count.set_raw(1);
         w.box.phys().gate.slot.set({});
     }
@@ -228,12 +228,12 @@ BOTH_PROFILES("DEF-10: a page of the gate area is counted by flags", "[defects]"
     w.box.phys().gate.open(w.box.phys().number(page));
     std::vector<frame<TestType>*> pages(1);
     REQUIRE(w.t.pin_user_pages(mm::gate_area::start, 1, 0, pages) == 1);
-    CHECK(page->count.raw() == 1025);
+    CHECK(page->count.refs() == 1025);
     w.t.unpin_user_page(page);
     REQUIRE(w.t.get_user_pages(mm::gate_area::start, 1, 0, pages) == 1);
-    CHECK(page->count.raw() == 2);
+    CHECK(page->count.refs() == 2);
     w.t.put_page(page);
-    CHECK(page->count.raw() == 1);
+    CHECK(page->count.refs() == 1);
     w.audit();
     w.box.phys().gate.slot.set({});
     w.box.put_driver_page(page);

@@ -171,7 +171,7 @@ TEST_CASE("DEF-M4: by a real overflow: the first unit is the crossing one, the r
         std::vector<frame<checked_6_12>*> pages(4);
         const long n = how == foll::pin ? w.t.pin_user_pages(a, 4, foll::write, pages) : w.t.get_user_pages(a, 4, foll::write, pages);
         CHECK(n == -err::efault);
-        CHECK(head->count.raw() == 2147483647);
+        CHECK(head->count.refs() == 2147483647);
         CHECK(head->count.pins() == 0);
         CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
         CHECK(w.box.counters().live() == 0);
@@ -212,7 +212,7 @@ AS_POSTED("DEF-M6 as written: the walk goes on behind a folio that is refused, i
         n = pin_sealed(w, sealed, behind);
     }
     CHECK(n == 1);
-    CHECK(behind->count.raw() == 1025);  // the first address was asked for, the second one pinned
+    CHECK(behind->count.refs() == 1025);  // the first address was asked for, the second one pinned
     w.t.unpin_user_page(behind);
     w.audit();
 }
@@ -221,8 +221,8 @@ AS_POSTED("DEF-M6: a folio that cannot be made accessible ends the walk, and is 
     world<TestType> w;
     frame<TestType>*sealed = nullptr, *behind = nullptr;
     CHECK(pin_sealed(w, sealed, behind) == 0);
-    CHECK(sealed->count.raw() == 1);
-    CHECK(behind->count.raw() == 1);
+    CHECK(sealed->count.refs() == 1);
+    CHECK(behind->count.refs() == 1);
     CHECK(w.box.counters().live() == 0);
     w.audit();
 }

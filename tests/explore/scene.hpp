@@ -163,7 +163,7 @@ struct scene {
     std::uint64_t walk(vaddr from, vaddr to, unsigned flags, frame<P>** pages) {
         if constexpr (mm::walks_in_blocks<P>)
             if (to - from == mm::page_size)
-                return static_cast<std::uint64_t>(mm::detail::page_fast<P, true>(t.mm(), from, flags | foll::fast_only, pages));
+                return static_cast<std::uint64_t>(mm::detail::row_or_page_fast<P, true>(t.mm(), from, 1, flags | foll::fast_only, pages));
         return mm::fast_part<P>(t.mm(), from, to, flags, pages, nullptr);
     }
     /// What holds of a page as long as somebody pins it, whatever the others do.
@@ -172,7 +172,7 @@ struct scene {
         const mm::holder as = (held.flags & foll::pin) != 0 ? mm::holder::pin : mm::holder::get;
         for (std::uint64_t i = 0; i < held.count; ++i) {
             frame<P>* const page = held.pages[i];
-            check::that(phys.head(page)->count.raw() > 0, "a page that is pinned has a count");
+            check::that(phys.head(page)->count.refs() > 0, "a page that is pinned has a count");
             check::that(!page->is(mm::pg::buddy), "a page that is pinned is not free");
             check::that(page != first || first->generation == generation, "a page that is pinned is the one that was mapped");
             check::that(phys.ledger.held(phys.number(phys.head(page)), as) > 0, "a pin is on the head of its page");

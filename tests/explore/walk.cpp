@@ -36,7 +36,7 @@ const auto free_tables = []<class P>(check::program& p, stage<P>& on) {
     asked::ask = [](mm::race_point at) {
         if (at == mm::race_point::before_walk) reached = 0;
         if (at != mm::race_point::entry_read) return;
-        check::that(path[reached++]->count.raw() > 0, "a table that is read is not freed");
+        check::that(path[reached++]->count.refs() > 0, "a table that is read is not freed");
     };
     p.thread([&] { (void)s.pin(0), s.unpin(); });
     p.thread([&] {

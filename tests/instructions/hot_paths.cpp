@@ -139,10 +139,10 @@ void repeat(F f) {
 }  // namespace
 
 extern "C" {
-[[gnu::noinline]] void library_pin_all() { repeat([] { singles().pin(); }); }
-[[gnu::noinline]] void library_unpin_all() { repeat([] { singles().unpin(); }); }
-[[gnu::noinline]] void library_pin_all_one_head() { repeat([] { block().pin(); }); }
-[[gnu::noinline]] void library_unpin_all_one_head() { repeat([] { block().unpin(); }); }
+[[gnu::noinline]] void library_pin_all() { repeat([&at = singles()] { at.pin(); }); }
+[[gnu::noinline]] void library_unpin_all() { repeat([&at = singles()] { at.unpin(); }); }
+[[gnu::noinline]] void library_pin_all_one_head() { repeat([&at = block()] { at.pin(); }); }
+[[gnu::noinline]] void library_unpin_all_one_head() { repeat([&at = block()] { at.unpin(); }); }
 [[gnu::noinline]] void library_pin_packed() {
     repeat([] {
         auto got = pinfold::try_pin_packed(beside::first(), pages);
@@ -152,14 +152,14 @@ extern "C" {
 }
 [[gnu::noinline]] void library_unpin_packed() { repeat([] { pinfold::unpin_packed(beside::first(), pages); }); }
 
-[[gnu::noinline]] void mm_pin_fast_512() { repeat([] { small().pin(pages); }); }
-[[gnu::noinline]] void mm_unpin_512() { repeat([] { small().unpin(pages); }); }
-[[gnu::noinline]] void mm_pin_fast_1() { repeat([] { small().pin(1); }); }
-[[gnu::noinline]] void mm_unpin_1() { repeat([] { small().unpin(1); }); }
-[[gnu::noinline]] void mm_pin_fast_thp_by_ptes() { repeat([] { by_ptes().pin(pages); }); }
-[[gnu::noinline]] void mm_unpin_thp_by_ptes() { repeat([] { by_ptes().unpin(pages); }); }
-[[gnu::noinline]] void mm_pin_fast_pmd_leaf() { repeat([] { by_pmd().pin(pages); }); }
-[[gnu::noinline]] void mm_unpin_pmd_leaf() { repeat([] { by_pmd().unpin(pages); }); }
+[[gnu::noinline]] void mm_pin_fast_512() { repeat([&at = small()] { at.pin(pages); }); }
+[[gnu::noinline]] void mm_unpin_512() { repeat([&at = small()] { at.unpin(pages); }); }
+[[gnu::noinline]] void mm_pin_fast_1() { repeat([&at = small()] { at.pin(1); }); }
+[[gnu::noinline]] void mm_unpin_1() { repeat([&at = small()] { at.unpin(1); }); }
+[[gnu::noinline]] void mm_pin_fast_thp_by_ptes() { repeat([&at = by_ptes()] { at.pin(pages); }); }
+[[gnu::noinline]] void mm_unpin_thp_by_ptes() { repeat([&at = by_ptes()] { at.unpin(pages); }); }
+[[gnu::noinline]] void mm_pin_fast_pmd_leaf() { repeat([&at = by_pmd()] { at.pin(pages); }); }
+[[gnu::noinline]] void mm_unpin_pmd_leaf() { repeat([&at = by_pmd()] { at.unpin(pages); }); }
 }
 
 namespace {

@@ -41,7 +41,7 @@ ALL_DEVICE_RULES("a DAX fault maps the device's own page and counts as the rule 
     CHECK(w.t.touch(a + 8 * 4096, true) == fault_result::sigsegv);
     const frame<TestType>* page = w.page_at(a);
     REQUIRE(w.t.munmap(a, f.size) == 0);
-    CHECK(page->count.raw() == idle<TestType>(mm::device_type::fsdax));
+    CHECK(page->count.refs() == idle<TestType>(mm::device_type::fsdax));
     CHECK(w.page_at(w.map_file(f)) == nullptr);
     w.audit();
 }
@@ -132,7 +132,7 @@ ALL_DEVICE_RULES("a private mapping copies what it writes, and only that is memo
     CHECK(w.letters(a) == "WDY");
     CHECK(w.t.inspect(a).page.kind == mm::page_kind::anon);
     CHECK(w.refs(a) == 1);
-    CHECK(dax->count.raw() == idle<TestType>(mm::device_type::fsdax));
+    CHECK(dax->count.refs() == idle<TestType>(mm::device_type::fsdax));
     CHECK(w.box.pread(f, 0) == 1);
     CHECK(w.t.store(a + 4096, 8) == fault_result::ok);  // nothing there before
     CHECK(w.t.load(a + 4097).value == 2);
@@ -455,7 +455,7 @@ TEST_CASE("counted like memory: a huge block that nobody shows is single pages a
     frame<P>* const head = w.phys().head(w.page_at(a + 5 * 4096));
     CHECK(head->order() == mm::pmd_order);
     REQUIRE(w.t.munmap(a, f.size) == 0);
-    CHECK(head->count.raw() == 0);
+    CHECK(head->count.refs() == 0);
     REQUIRE(w.box.truncate(f, 0) == 0);
     CHECK(head->order() == 0);
     CHECK_FALSE(w.phys().nth(head, 5)->is_tail());

@@ -160,9 +160,9 @@ BOTH_PROFILES("failed memory is taken from its users and never handed out again"
     const vaddr a = w.map(2 * 4096);
     REQUIRE(w.t.store(a, 1) == fault_result::ok);
     for (auto* stays : {w.t.mm().tables.root(), phys.zero_page()}) {  // nobody could go on without it
-        const auto count = stays->count.raw();
+        const auto count = stays->count.refs();
         CHECK(mm::memory_failure(phys, phys.number(stays)).error == -err::ebusy);
-        CHECK(stays->count.raw() == count);
+        CHECK(stays->count.refs() == count);
     }
     w.audit();
     const mm::pfn n = phys.number(w.page_at(a));

@@ -99,9 +99,9 @@ BOTH_PROFILES("a refused grab of a device page is an error, and in 2019 a warnin
         CHECK(got.error == (order == 0 ? -err::enomem : pick<TestType>(-err::efault, -err::enomem)));
         CHECK(m.w.warned(mm::warn_id::devmap_pmd_grab) == (is_2019<TestType> && order == 9));
         CHECK(m.w.warned(mm::warn_id::devmap_pud_grab) == (is_2019<TestType> && order == 18));
-        CHECK(head->count.raw() == -5);
+        CHECK(head->count.refs() == -5);
         CHECK(m.w.pin(m.a, 1) < 0);
-        CHECK(head->count.raw() == -5);
+        CHECK(head->count.refs() == -5);
         head->count.set_raw(before);
         m.w.audit();
     }
@@ -145,7 +145,7 @@ BOTH_PROFILES("a device entry that changes under the fast walk is given back, ev
         frame<TestType>* page = m.w.page_at(m.a);
         hooked::once(point, [&] { REQUIRE(m.w.t.munmap(m.a, 2_MiB) == 0); });
         CHECK(m.w.pin(m.a, 100, foll::write) == -err::efault);
-        CHECK(m.w.phys().head(page)->count.raw() == 1);
+        CHECK(m.w.phys().head(page)->count.refs() == 1);
         CHECK(m.device().references() == held);
         m.w.audit();
     }
@@ -164,7 +164,7 @@ BOTH_PROFILES("a refusal in the middle of a device range undoes what came before
     CHECK(w.refs(a) == 2);
     w.put(5);
     CHECK(w.refs(a) == 1);
-    CHECK(bad->count.raw() == -3);
+    CHECK(bad->count.refs() == -3);
     bad->count.set_raw(1);
     w.audit();
 }
@@ -177,13 +177,13 @@ TEST_CASE("6.12: pages of a PCI peer are for callers that can reach them", "[dev
     frame<P>* p = pool.take();
     REQUIRE(w.t.insert_page(a, p) == 0);
     pool.put(p);
-    CHECK(p->count.raw() == 1);  // the mapping's
+    CHECK(p->count.refs() == 1);  // the mapping's
     CHECK(w.pin(a, 1, foll::write) == -err::eremoteio);
     CHECK(w.pin_slow(a, 1) == -err::eremoteio);
     CHECK(w.pin(a, 1, foll::write | foll::pci_p2pdma) == 1);
     CHECK(w.pin_slow(a, 1, foll::pci_p2pdma | foll::longterm) == 0);  // the two exclude each other
     CHECK(w.pin(a, 1, foll::write | foll::pci_p2pdma) == 1);
-    CHECK(p->count.raw() == 2049);
+    CHECK(p->count.refs() == 2049);
     w.unpin(1);
     w.t.unpin_user_page(p);
     REQUIRE(w.pin(a, 1, foll::write | foll::pci_p2pdma) == 1);
@@ -191,7 +191,7 @@ TEST_CASE("6.12: pages of a PCI peer are for callers that can reach them", "[dev
     CHECK(pool.free_pages() == 15);
     w.unpin(1);
     CHECK(pool.free_pages() == 16);  // home at the last release, ready to be handed out again
-    CHECK(p->count.raw() == 1);
+    CHECK(p->count.refs() == 1);
     w.audit();
     mm::remove_pagemap(w.phys(), pool.device());
 }

@@ -87,20 +87,20 @@ ALL_DEVICE_RULES("the release that makes a DAX page idle is seen once, in whiche
     int periods = 0;
     for (const bool pin_last : {false, true}) {
         frame<TestType>* p = w.page(m, pin_last ? 1 : 2);
-        REQUIRE(p->count.raw() == base);
+        REQUIRE(p->count.refs() == base);
         if (base == 0) p->count.init(1), w.phys().note(p, mm::holder::hand_out, 1);  // its mapping
         grab(w, p, foll::get);
         grab(w, p, foll::pin, 2);
-        CHECK(p->count.raw() == 1 + 1 + 2048);
+        CHECK(p->count.refs() == 1 + 1 + 2048);
         CHECK(mm::is_dax_busy(p));
         if (pin_last) mm::ungrab(w.phys(), p, 1, foll::get);
         mm::ungrab(w.phys(), p, 1, foll::pin);
         CHECK(told == (is_2019<TestType> ? periods : 0));
         mm::ungrab(w.phys(), p, 1, foll::pin);
         if (!pin_last) mm::ungrab(w.phys(), p, 1, foll::get);
-        CHECK(p->count.raw() == 1);
+        CHECK(p->count.refs() == 1);
         if (base == 0) w.phys().drop(p, mm::holder::hand_out);
-        CHECK(p->count.raw() == base);
+        CHECK(p->count.refs() == base);
         CHECK_FALSE(mm::is_dax_busy(p));
         ++periods;
         CHECK(told == (is_2019<TestType> ? periods : 0));  // 2019 tells the driver; the waiters are woken in all
@@ -128,9 +128,9 @@ ALL_DEVICE_RULES("pages of a whole device idle silently: nobody is told", "[devm
                                       all_callbacks<TestType>(&told));
     frame<TestType>* p = w.page(m, 0);
     grab(w, p, foll::pin);
-    CHECK(p->count.raw() == 1025);
+    CHECK(p->count.refs() == 1025);
     mm::ungrab(w.phys(), p, 1, foll::pin);
-    CHECK(p->count.raw() == 1);
+    CHECK(p->count.refs() == 1);
     CHECK(told == 0);
     w.audit();
 }
@@ -143,9 +143,9 @@ TEMPLATE_TEST_CASE("device-dax pages are folios of the device's alignment, or si
     frame<TestType>* p = w.page(m, 100);
     CHECK(w.phys().head(p) == pick<TestType>(p, w.page(m, 0)));
     grab(w, p, foll::pin);
-    CHECK(w.phys().head(p)->count.raw() == pick<TestType>(1025, 2));
+    CHECK(w.phys().head(p)->count.refs() == pick<TestType>(1025, 2));
     mm::ungrab(w.phys(), p, 1, foll::pin);
-    CHECK(w.page(m, 0)->count.raw() == 1);
+    CHECK(w.page(m, 0)->count.refs() == 1);
     w.audit();
     mm::remove_pagemap(w.phys(), *m.map);
     w.audit();
@@ -160,9 +160,9 @@ ALL_DEVICE_RULES("private pages are handed out and come home once per life", "[d
     const int base = idle<TestType>(device_type::private_memory);
     const std::int64_t refs = m->references();
     for (int life = 1; life <= 3; ++life) {
-        CHECK(p->count.raw() == base);
+        CHECK(p->count.refs() == base);
         mm::hand_out_device_page(w.phys(), p);
-        CHECK(p->count.raw() == base + 1);
+        CHECK(p->count.refs() == base + 1);
         CHECK(m->references() == refs + (base == 0 ? 1 : 0));
         w.phys().hold(p, mm::holder::temporary);
         w.phys().drop(p, mm::holder::hand_out);
@@ -192,12 +192,12 @@ TEST_CASE("2019: removal waits for the last unpin, and no frame reaches the budd
         gone.publish(1);
     });
     while (m->references() != 1) std::this_thread::yield();  // the others have given theirs back
-    CHECK(p->count.raw() == 1024);
+    CHECK(p->count.refs() == 1024);
     CHECK(gone.load_acquire() == 0);
     CHECK(w.phys().pagemaps.get(m->first) == nullptr);
     mm::ungrab(w.phys(), p, 1, foll::pin);
     remover.join();
-    CHECK(p->count.raw() == 0);
+    CHECK(p->count.refs() == 0);
     CHECK(m->references() == 0);
     CHECK(w.box.free_pages() == free);
     CHECK(mm::create_pagemap(w.phys(), device_type::generic, m->first, 8));
@@ -228,7 +228,7 @@ TEST_CASE("6.12: removal waits for pages that are handed out; DAX pages somebody
     CHECK(w.warned(mm::warn_id::devmap_removed_busy));
     CHECK(mm::create_pagemap(w.phys(), device_type::generic, dax->first, 8).error == -err::enomem);
     mm::ungrab(w.phys(), q, 1, foll::pin);
-    CHECK(q->count.raw() == 1);
+    CHECK(q->count.refs() == 1);
 }
 
 TEST_CASE("6.12: a device page that reaches zero without a way home is reported once", "[devmap]") {

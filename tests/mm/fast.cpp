@@ -68,7 +68,7 @@ BOTH_PROFILES("fast: an overflowed head is left to the slow path, huge and small
             w.box.warn().reset();
             head->count.set_raw(-5);
             CHECK(fast_only(w, a, 1, flag) == 0);
-            CHECK(head->count.raw() == -5);
+            CHECK(head->count.refs() == -5);
             CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
             head->count.set_raw(1);
         }
@@ -128,7 +128,7 @@ BOTH_PROFILES("fast: splitting the entry under the walk makes it stop and undo o
         hooked::once(at, [&] { w.split_entry(a); });
         CHECK(fast_only(w, a + 5 * 4096, 4, foll::pin | foll::write) == 0);
         CHECK(w.refs(a) == 512);
-        for (std::uint64_t k = 1; k < 512; ++k) CHECK(w.box.phys().nth(w.page_at(a), k)->count.raw() == 0);
+        for (std::uint64_t k = 1; k < 512; ++k) CHECK(w.box.phys().nth(w.page_at(a), k)->count.refs() == 0);
         CHECK(w.box.counters().live() == 0);
         w.audit();
     }
@@ -218,7 +218,7 @@ TEST_CASE("a row in which a grab is refused is held up to there, wherever in the
         REQUIRE(got == k);
         for (std::size_t i = 0; i < n; ++i) {
             auto* const page = t.inspect(a + i * 4096).page.page;
-            REQUIRE(page->count.raw() == (i < k ? 1025 : 1));
+            REQUIRE(page->count.refs() == (i < k ? 1025 : 1));
             if (i < k) REQUIRE(pages[i] == page);
         }
         t.unpin_user_pages({pages.data(), k});

@@ -32,20 +32,20 @@ BOTH_PROFILES("until its batch is drained a new page has one reference more", "[
         const auto at = w.t.mm().tables.find(a, mm::level::pte);
         head = w.box.phys().at(at.slot->read().number());
     }
-    CHECK(head->count.raw() == 2);
+    CHECK(head->count.refs() == 2);
     w.box.phys().lru_drain_all();
-    CHECK(head->count.raw() == 1);
+    CHECK(head->count.refs() == 1);
     CHECK(head->is(mm::pg::lru));
 }
 
 BOTH_PROFILES("an anonymous read maps the zero page and counts nothing", "[faults]") {
     world<TestType> w;
     const vaddr a = w.map(64_KiB);
-    const auto zero = w.box.phys().zero_page()->count.raw();
+    const auto zero = w.box.phys().zero_page()->count.refs();
     CHECK(w.t.load(a).fault == fault_result::ok);
     CHECK(w.letters(a) == "YS");
     CHECK(w.t.inspect(a).page.kind == mm::page_kind::zero);
-    CHECK(w.box.phys().zero_page()->count.raw() == zero);
+    CHECK(w.box.phys().zero_page()->count.refs() == zero);
     CHECK(w.t.store(a, 3) == fault_result::ok);
     CHECK(w.letters(a) == "WDY");
     CHECK(w.t.load(a).value == 3);

@@ -60,7 +60,7 @@ struct file_world : world<P> {
     /// Its count, on its way to no list.
     std::int64_t raw(const frame<P>* page) {
         box.phys().lru_drain_all();
-        return page->count.raw();
+        return page->count.refs();
     }
     /// How many pages the cache has.
     std::size_t cached_pages(mm::file& f) {

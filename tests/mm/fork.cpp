@@ -31,16 +31,16 @@ BOTH_PROFILES("fork shares the huge zero page: one reference of the child, whate
     auto& phys = w.box.phys();
     auto* const zero = phys.head(w.page_at(a + 2_MiB));
     REQUIRE(phys.is_huge_zero(zero));
-    const std::int64_t before = zero->count.raw();
+    const std::int64_t before = zero->count.refs();
     auto& c = w.fork();
     CHECK(c.inspect(a + 2_MiB).page.kind == mm::page_kind::huge_zero);
     CHECK(c.inspect(a + 4_MiB).page.kind == mm::page_kind::huge_zero);
-    CHECK(zero->count.raw() == before + 1);
+    CHECK(zero->count.refs() == before + 1);
     w.audit();
     w.put_byte(c, a + 2_MiB, 5);
     CHECK(w.byte(w.t, a + 2_MiB) == 0);
     w.box.exit(c);
-    CHECK(zero->count.raw() == before);
+    CHECK(zero->count.refs() == before);
     w.audit();
 }
 

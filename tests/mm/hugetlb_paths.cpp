@@ -66,7 +66,7 @@ BOTH_PROFILES("An overflowed head refuses everywhere with an error and one warni
     CHECK(w.pin_traced(a, 4, foll::write, slow) == -err::enomem);
     CHECK(w.box.warn().reported(mm::warn_id::grab_negative));
     CHECK(w.box.warn().reported(mm::warn_id::hugetlb_range_grab) == is_2019<TestType>);
-    CHECK(head->count.raw() == -5);
+    CHECK(head->count.refs() == -5);
     head->count.set_raw(before);
     w.audit();
 }
@@ -83,7 +83,7 @@ TEST_CASE("2019: a range that overflows in the middle of a huge page is a short 
     CHECK(got == 11);  // the eleventh makes the word negative, which the twelfth refuses to go on from
     CHECK(w.box.warn().hits(mm::warn_id::hugetlb_range_grab) == 1);
     w.unpin(got);
-    CHECK(head->count.raw() == (room - 10) * 1024 + before);
+    CHECK(head->count.refs() == (room - 10) * 1024 + before);
     head->count.set_raw(before);
     w.audit();
 }
@@ -309,8 +309,8 @@ BOTH_PROFILES("A fast walk that loses against unmapping gives all its units back
     hooked::once(at, [&] { (void)w.t.munmap(a, 2_MiB); });
     CHECK(w.pin(a + first * 4096, 500, foll::write) == -err::efault);
     CHECK(w.stock() == stock{4, 0});
-    CHECK(head->count.raw() == 0);
-    CHECK(w.box.phys().nth(head, 5)->count.raw() == 0);
+    CHECK(head->count.refs() == 0);
+    CHECK(w.box.phys().nth(head, 5)->count.refs() == 0);
     CHECK(head->generation == generation);
     CHECK(w.box.counters().live() == 0);
     w.audit();

@@ -78,12 +78,12 @@ BOTH_PROFILES("a lookup counts by its flags, on the head, and returns the sub-pa
                 CHECK(got.error == 0);
                 REQUIRE(trace.events.size() == 1);
                 CHECK(trace.events[0].path == path_of(s, is_2019<TestType>));
-                CHECK(head->count.raw() - before == trace.events[0].units);
+                CHECK(head->count.refs() - before == trace.events[0].units);
                 CHECK(trace.events[0].units == mm::units_of(page, 1, flags));
                 CHECK(got.mask == (s == shape::pmd ? 511U : 0U));
-                if (k != 0 && s == shape::pmd) CHECK(page->count.raw() == 0);  // INV-6
+                if (k != 0 && s == shape::pmd) CHECK(page->count.refs() == 0);  // INV-6
                 mm::ungrab(phys, page, 1, flags);
-                CHECK(head->count.raw() == before);
+                CHECK(head->count.refs() == before);
             }
         }
         CHECK(w.box.warn().total() == 0);
@@ -122,7 +122,7 @@ BOTH_PROFILES("an overflowed count refuses with an error, never NULL, and change
                 CHECK(got.page == nullptr);
                 const bool huge_2019 = is_2019<TestType> && s == shape::pmd;
                 CHECK(got.error == (huge_2019 ? -err::efault : -err::enomem));
-                CHECK(head->count.raw() == -5);
+                CHECK(head->count.refs() == -5);
                 CHECK(w.box.warn().hits(mm::warn_id::grab_negative) == 1);
                 CHECK(w.box.warn().hits(mm::warn_id::pmd_trans_huge_grab) == (huge_2019 ? 1U : 0U));
                 head->count.set_raw(before);

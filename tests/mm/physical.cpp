@@ -16,11 +16,12 @@ struct sectioned : checked_6_12 {
 };
 }  // namespace
 
-TEST_CASE("a descriptor is one cache line, and zeroed memory is a dead one", "[physical]") {
+TEST_CASE("a descriptor is one cache line, and zeroed memory becomes a dead one", "[physical]") {
     STATIC_REQUIRE(sizeof(frame<checked_2019>) == 64);
     STATIC_REQUIRE(sizeof(frame<checked_6_12>) == 64);
     const mm::arena memory(4096);
-    const auto* f = reinterpret_cast<const frame<checked_6_12>*>(memory.data());
+    auto* f = reinterpret_cast<frame<checked_6_12>*>(memory.data());
+    f->be_born_dead();
     CHECK(f->count.is_dead());
     CHECK_FALSE(f->is_tail());
     CHECK(f->mapcount.load() == 0);
@@ -38,6 +39,25 @@ TEST_CASE("a machine of one tebibyte starts, and only what is used exists", "[ph
     CHECK(box.free_pages() < (1_TiB >> mm::page_shift) - 256);
 }
 
+BOTH_PROFILES("a frame nobody has touched yet is met by its number, and nothing becomes of it", "[physical]") {
+    mm::options o;
+    o.ram = 64_MiB;
+    o.device_space = 16_MiB;
+    world<TestType> w{o};
+    auto& phys = w.box.phys();
+    const auto free = phys.free_pages();
+    const mm::pfn of_no_device = phys.device_first() + 5;
+    const auto report = mm::memory_failure(phys, of_no_device);
+    CHECK(report.fate == mm::failure_fate::ignored);
+    CHECK(report.error == -mm::err::ebusy);
+    auto* const last = phys.at(phys.device_first() - 1);
+    CHECK_FALSE(phys.try_get_met(last));
+    CHECK(last->count.raw() == 0);
+    phys.each_zone([&](auto& z) { (void)mm::compact_zone(phys, z); });
+    CHECK(phys.free_pages() == free);
+    w.audit();
+}
+
 BOTH_PROFILES("every order is aligned, counted once on its head, and comes back", "[physical]") {
     world<TestType> w;
     auto& phys = w.box.phys();
@@ -46,12 +66,12 @@ BOTH_PROFILES("every order is aligned, counted once on its head, and comes back"
         auto* head = phys.alloc({.order = order});
         REQUIRE(head);
         CHECK(phys.number(head).n % (std::uint64_t{1} << order) == 0);
-        CHECK(head->count.raw() == 1);
+        CHECK(head->count.refs() == 1);
         CHECK(phys.free_pages() == before - (std::uint64_t{1} << order));
         for (std::uint64_t k = 0; k < head->pages(); ++k) {
             auto* p = phys.nth(head, k);
             CHECK(phys.head(p) == head);
-            CHECK(p->count.raw() == (k == 0 ? 1 : 0));
+            CHECK(p->count.refs() == (k == 0 ? 1 : 0));
         }
         phys.drop(head, mm::holder::hand_out);
         CHECK(phys.free_pages() == before);

@@ -175,7 +175,7 @@ BOTH_PROFILES("compaction leaves alone a frame that becomes part of a folio whil
     (void)mm::compact_zone(phys, z);
     REQUIRE(small->is_tail());
     for (page* f : folios) {
-        CHECK(f->count.raw() == 1);
+        CHECK(f->count.refs() == 1);
         phys.drop(f, mm::holder::hand_out);
     }
     w.audit();

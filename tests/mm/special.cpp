@@ -37,14 +37,14 @@ BOTH_PROFILES("FP-GATE: one page for all, read only, counted by flags (DEF-10)",
     const auto rest = page->count.raw();
     REQUIRE(get_slow(w, gate, 1) == 1);
     CHECK(w.pages[0] == page);
-    CHECK(page->count.raw() == rest + 1);
+    CHECK(page->count.refs() == rest + 1);
     w.put(1);
     REQUIRE(w.pin_slow(gate, 1) == 1);
-    CHECK(page->count.raw() == rest + 1024);
+    CHECK(page->count.refs() == rest + 1024);
     CHECK(w.box.counters().live() == 1);
     w.audit();
     w.unpin(1);
-    CHECK(page->count.raw() == rest);
+    CHECK(page->count.refs() == rest);
     SECTION("the page behind it is no gate") {
         CHECK(get_slow(w, gate, 2) == 1);
         w.put(1);
@@ -62,13 +62,13 @@ BOTH_PROFILES("FP-GATE: one page for all, read only, counted by flags (DEF-10)",
     SECTION("it is not in user space: the fast call refuses") { CHECK(w.pin(gate, 1) == -err::efault); }
     SECTION("without an array nothing is counted") {
         CHECK(w.t.get_user_pages(gate, 1, 0, {}) == 1);
-        CHECK(page->count.raw() == rest);
+        CHECK(page->count.refs() == rest);
     }
     SECTION("an overflowed count refuses") {
         page->count.set_raw(-5);
         CHECK(get_slow(w, gate, 1) == -err::enomem);
         CHECK(w.pin_slow(gate, 1) == -err::enomem);
-        CHECK(page->count.raw() == -5);
+        CHECK(page->count.refs() == -5);
         page->count.set_raw(rest);
     }
     SECTION("every process has it") {
@@ -78,7 +78,7 @@ BOTH_PROFILES("FP-GATE: one page for all, read only, counted by flags (DEF-10)",
         CHECK(w.pages[0] == page);
         w.unpin(1);
     }
-    CHECK(page->count.raw() == rest);
+    CHECK(page->count.refs() == rest);
     w.audit();
 }
 

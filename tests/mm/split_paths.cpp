@@ -40,7 +40,7 @@ TEST_CASE("2019: FOLL_SPLIT makes base pages of the page, by pmd and by pte, and
     if (!by_ptes) CHECK(trace.events.front().path == mm::path_id::fp_split);
     CHECK(w.box.phys().head(got.page) == got.page);
     CHECK_FALSE(got.page->is(mm::pg::large));
-    CHECK(got.page->count.raw() == 1 + (how == foll::pin ? 1024 : how == foll::get ? 1 : 0));
+    CHECK(got.page->count.refs() == 1 + (how == foll::pin ? 1024 : how == foll::get ? 1 : 0));
     CHECK(w.refs(a + ((k + 1) % 512) * 4096) == 1);
     CHECK(w.t.load(a + k * 4096).value == static_cast<unsigned char>(k + 1));
     mm::ungrab(w.box.phys(), got.page, 1, how);
@@ -64,7 +64,7 @@ TEST_CASE("2019: a page somebody holds is not split: the split's error, nothing 
     const auto before = head->count.raw();
     head->count.set_raw(-5);
     CHECK(follow(w, a, foll::split).error == -err::enomem);
-    CHECK(head->count.raw() == -5);
+    CHECK(head->count.refs() == -5);
     head->count.set_raw(before);
     w.audit();
 }

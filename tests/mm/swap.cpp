@@ -110,7 +110,7 @@ BOTH_PROFILES("the last user of a swapped page goes while somebody has its lock:
     CHECK(w.box.phys().swap.used() == 0);
     w.put(1);
     w.audit();
-    CHECK(w.pages[0]->count.raw() == 0);
+    CHECK(w.pages[0]->count.refs() == 0);
 }
 
 BOTH_PROFILES("reclaim of a page that nobody maps any more and somebody holds leaves nothing in swap", "[swap]") {

@@ -75,7 +75,7 @@ private:
         const std::span<frame<P>* const> held(pages.data(), static_cast<std::size_t>(got));
         for (auto* p : held) {  // a live hold: never on a free list
             const auto* head = w_.box.phys().head(p);
-            if (head->is(mm::pg::buddy) || head->count.raw() <= 0) std::abort();
+            if (head->is(mm::pg::buddy) || head->count.refs() <= 0) std::abort();
         }
         if (pin) w_.t.unpin_user_pages(held);
         else w_.t.put_pages(held);

@@ -34,7 +34,7 @@ FILE_PROFILES("truncation leaves pinned pages to their pins alone", "[truncate]"
         CHECK(w.page_at(a + 4 * 4096) != page);
         CHECK(w.box.dma_read(page, 0) == 5);
         w.t.unpin_user_pages_dirty_lock(w.first(2), true);
-        CHECK(page->count.raw() == 0);
+        CHECK(page->count.refs() == 0);
         CHECK_FALSE(w.warned(mm::warn_id::dirty_unprepared));
         REQUIRE(w.box.fsync(f) == 0);
         CHECK(w.box.pread(f, 4 * 4096) == 0);  // an orphan's dirt is written nowhere
@@ -122,7 +122,7 @@ FILE_PROFILES("a hole takes whole pages out and zeroes the rest in place", "[tru
         CHECK(f.size == 6 * 4096);
         w.check_mapped_is_cached(w.t, f, a);
         w.unpin(3);
-        CHECK(whole->count.raw() == 0);
+        CHECK(whole->count.refs() == 0);
         w.audit();
     }
 }

@@ -60,7 +60,7 @@ bool free_and_reuse(scene<P>& s) {
     const auto generation = s.old[0]->generation;
     s.phys().lru_drain_all();
     CHECK(s.w.t.madvise(s.base, s.length, mm::advice::dontneed) == 0);
-    if (head->count.raw() != 0) return false;  // the walk holds it: not freed
+    if (head->count.refs() != 0) return false;  // the walk holds it: not freed
     while (s.old[0]->generation == generation) {
         frame<P>* const p = s.phys().alloc({.order = large ? 0U : 1U});
         REQUIRE(p);

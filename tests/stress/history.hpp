@@ -91,7 +91,7 @@ private:
         for (auto* p : h.pages) {
             const auto* head = box_.phys().head(p);
             if (head->is(mm::pg::buddy)) fault(" is held, and free", p);
-            else if (head->count.raw() <= 0) fault(" is held, and its count is not above zero", p);
+            else if (head->count.refs() <= 0) fault(" is held, and its count is not above zero", p);
         }
     }
     /// What is pinned is not given to somebody else: what the device wrote is still there.
