@@ -101,7 +101,8 @@ struct alignas(64) frame {
         return threading::change(flags, on, off) != 0;
     }
 
-    /// Effects: a descriptor nobody has touched is dead, whatever its liveness rule calls so. Requires: nobody can reach it.
+    /// Effects: a descriptor nobody has touched is dead, whatever its liveness rule calls so. It is called where a frame is
+    /// handed out: until then nobody writes to it, and who meets it takes zero for dead. Requires: nobody else hands it out.
     void be_born_dead() noexcept {
         using traits = pinfold::count_traits<frame_count_policy<P>>;
         if constexpr (traits::dead_value != 0)

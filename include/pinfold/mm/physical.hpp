@@ -323,12 +323,14 @@ private:
         const std::int64_t kept = page::bit(pg::written);
         for (std::uint64_t k = 1; k < n; ++k) {
             page* t = nth(f, k);
+            t->be_born_dead();
             t->flags.store(identity | (t->flags.load() & kept));
             ++t->generation;
             if (r.zeroed) data.zero(*t, number(t));
             ++t->generation;
             frame_policy<P>::head::make_tail(*t, *f);
         }
+        f->be_born_dead();
         f->flags.store(identity | r.order | (n > 1 ? page::bit(pg::large) : 0) | (f->flags.load() & kept));
         if (r.zeroed) data.zero(*f, number(f));
         ++f->generation;

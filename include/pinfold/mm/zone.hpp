@@ -124,7 +124,7 @@ public:
             if (!is_free_range(n, size)) continue;
             while (frontier_ < n) seed(migrate_type::movable);
             for (pfn b = n; b < n + size && b < frontier_; b = b + max_block) unlink(map_->at(b));
-            for (; frontier_ < n + size; frontier_ = frontier_ + 1) map_->at(frontier_)->be_born_dead();
+            if (frontier_ < n + size) frontier_ = n + size;  // never seeded: its frames are untouched
             free_ -= size;
             return map_->at(n);
         }
@@ -257,7 +257,6 @@ private:
     void seed(migrate_type type) noexcept {
         if (type != migrate_type::movable)
             for (std::uint64_t k = 0; k < max_block; k += pages_per_pmd) types_->set(frontier_ + k, type);
-        for (std::uint64_t k = 0; k < max_block; ++k) map_->at(frontier_ + k)->be_born_dead();
         link(map_->at(frontier_), max_order, type);
         frontier_ = frontier_ + max_block;
     }
