@@ -25,6 +25,10 @@
 #define PINFOLD_DETAIL_TSAN 0
 #endif
 
-// Internal: hot paths are a few instructions and always inlined; cold ones are one call.
+// Internal: hot paths are a few instructions and always inlined, where anything is; cold ones are one call.
+#ifdef __OPTIMIZE__
 #define PINFOLD_DETAIL_HOT [[gnu::always_inline]] inline
+#else
+#define PINFOLD_DETAIL_HOT inline
+#endif
 #define PINFOLD_DETAIL_COLD [[gnu::cold, gnu::noinline]]
