@@ -153,7 +153,7 @@ private:
         if ((flags & page::bit(pg::large)) == 0) return not_this_way;
         const std::uint64_t before = phys().number(p) - phys().number(head), size = pages_of(flags);
         // Near its limit a count refuses some of n grabs, but all of one of n.
-        const auto count = static_cast<std::int64_t>(head->count.refs());
+        const auto count = static_cast<std::int64_t>(head->count.raw());
         if (before >= size || count <= 0 || count > half) return not_this_way;
         if (is_asked_each(e, head)) return not_this_way;
         const std::uint64_t room = size - before;

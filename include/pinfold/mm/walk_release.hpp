@@ -62,18 +62,26 @@ inline constexpr std::size_t release_width = 8, release_ahead = 64;
 /// pages further on. There are n + next pages, and with Ask release_ahead more. next: n at most.
 template <class P, bool Pin, bool Ask>
 PINFOLD_DETAIL_HOT void release_block(frame<P>* const* pages, std::size_t n, std::size_t next, release_looks<P, Pin>& looks) {
+    std::size_t i = 0;
+    if constexpr (Ask) {  // lines that are far: each is asked for, looked at and given back at a distance from the others
+        for (; i < next; ++i) {
+            single<P, Pin>::drop_memory(pages[i]);
+            __builtin_prefetch(pages[release_ahead + i], 1);
+            looks.add(pages[n + i]);
+        }
+        for (; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
+        return;
+    }
     if (n == release_width) [[likely]] {  // nothing is loaded between the releases: it would wait for each of them
         frame<P>* p[release_width];
 #pragma GCC unroll 8
-        for (std::size_t i = 0; i < release_width; ++i) p[i] = pages[i];
-        if constexpr (Ask)
-            for (std::size_t i = 0; i < release_width; ++i) __builtin_prefetch(pages[release_ahead + i], 1);
+        for (; i < release_width; ++i) p[i] = pages[i];
 #pragma GCC unroll 8
-        for (std::size_t i = 0; i < release_width; ++i) single<P, Pin>::drop_memory(p[i]);
+        for (i = 0; i < release_width; ++i) single<P, Pin>::drop_memory(p[i]);
     } else {
-        for (std::size_t i = 0; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
+        for (; i < n; ++i) single<P, Pin>::drop_memory(pages[i]);
     }
-    for (std::size_t i = 0; i < next; ++i) looks.add(pages[n + i]);
+    for (i = 0; i < next; ++i) looks.add(pages[n + i]);
 }
 
 /// Effects: gives back one unit of each of the first pages, as far as blocks of them are plain; while one block goes, the
