@@ -621,6 +621,35 @@ BOTH_IN_BLOCKS("ranges: a page that is mapped twice in a row is two elements") {
     w.box.put_driver_page(page);
 }
 
+BOTH_IN_BLOCKS("ranges: a call that begins at a remembered huge entry goes on where its table ends, and sees what has changed") {
+    world<TestType> w;
+    const vaddr a = w.map(8_MiB, {.at = (vaddr{1} << 43) + 1_GiB - 4_MiB, .huge = true});  // two entries in each of two tables
+    for (unsigned k = 0; k < 4; ++k) REQUIRE(w.t.store(a + k * 2_MiB, 1) == mm::fault_result::ok);
+    const auto run_of = [&](unsigned leaf, std::uint64_t from, std::uint64_t n) {
+        auto* const head = w.box.phys().head(w.page_at(a + leaf * 2_MiB));
+        return mm::pinned_run<TestType>{head, w.box.phys().nth(head, from), n};
+    };
+    const auto runs_from_5 = [&](long expected) {
+        std::vector<mm::pinned_run<TestType>> runs;
+        CHECK(w.t.pin_user_pages_fast_ranges(a + 5 * 4096, 2048 - 5 - 7, foll::write, runs) == expected);
+        CHECK(w.box.counters().live() == std::max(expected, 0L));
+        w.audit();
+        w.t.unpin_user_page_ranges(runs);
+        CHECK(w.box.counters().live() == 0);
+        return runs;
+    };
+    const std::vector all{run_of(0, 5, 507), run_of(1, 0, 512), run_of(2, 0, 512), run_of(3, 0, 505)};
+    for (unsigned k = 0; k < 2; ++k) CHECK(runs_from_5(2036) == all);
+    w.split_entry(a);  // the first, which is remembered
+    CHECK(runs_from_5(2036) == all);
+    w.split_entry(a + 4_MiB);
+    CHECK(runs_from_5(2036) == all);
+    REQUIRE(w.t.munmap(a + 2_MiB, 2_MiB) == 0);
+    CHECK(runs_from_5(507) == std::vector{all[0]});
+    REQUIRE(w.t.munmap(a, 2_MiB) == 0);
+    CHECK(runs_from_5(-err::efault).empty());
+}
+
 BOTH_IN_BLOCKS("ranges: a folio whose ptes stand in two tables is one element") {
     world<TestType> w;
     const vaddr a = w.huge(), to = a + 1_GiB + 100 * 4096;

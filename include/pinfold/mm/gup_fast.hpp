@@ -44,6 +44,20 @@ public:
         return nr_;
     }
 
+    /// The same of a walk into runs: huge entries from the start on are taken where this thread remembers the first.
+    [[nodiscard]] std::uint64_t run_from_memory(vaddr start, vaddr end) {
+        const reached_table* const first = region_of(mm_.tables, start);
+        if (first && !first->ptes) {
+            const vaddr table_end = align_down(start, geo::span(level::pud)) + geo::span(level::pud);
+            const vaddr last = table_end < end ? table_end : end;
+            const walk_step s = wants(foll::pin) ? leaves<true>(first->above, start, last) : leaves<false>(first->above, start, last);
+            if (s.next == walk_step::stop) return nr_;
+            if (s.served != 0) start = align_down(start, pmd_size) + s.served * pmd_size;
+            if (start >= end) return nr_;
+        }
+        return run(start, end);
+    }
+
     /// Returns: how many of the pages of [start, end), which one pmd maps, are held, and what the walk does next.
     /// Requires: a fast section, and no runs.
     template <bool Pin>
@@ -362,12 +376,17 @@ template <class P>
     const fast_section section;
     races::at(race_point::before_walk);
     plain_progress done{start};
-    if constexpr (walks_in_blocks<P>)
-        if (!trace && !runs) {
+    std::uint64_t nr = 0;
+    if constexpr (walks_in_blocks<P>) {
+        if (runs) {
+            nr = fast_walk<P>(mm, flags, pages, runs, trace).run_from_memory(start, end);
+            done.more = false;
+        } else if (!trace) {
             done = (flags & foll::pin) != 0 ? hold_plain_rows<P, true>(mm, start, end, flags, pages)
                                             : hold_plain_rows<P, false>(mm, start, end, flags, pages);
+            nr = done.held;
         }
-    std::uint64_t nr = done.held;
+    }
     if (done.more)
         nr = fast_walk<P>(mm, flags, pages, runs, trace).resume(nr, done.began, done.at).run(done.at, end);
     races::at(race_point::after_walk);

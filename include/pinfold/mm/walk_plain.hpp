@@ -54,13 +54,17 @@ template <class P>
     place = {generation, a / pmd_size, above, upper, upper.is_table() ? tables.slots(upper.number()) : nullptr};
     return &place;
 }
-/// Returns: where the ptes of `a` are, remembered or found now; null where there are none. Requires: as above.
+/// Returns: the region of `a`, remembered or found now; null where the way does not lead to a pmd. Requires: as above.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT const reached_table* region_of(const page_tables<P>& tables, vaddr a) noexcept {
+    reached_table* place = nullptr;
+    const reached_table* const t = remembered_region(tables, a, place);
+    return t ? t : find_region(tables, a, *place);
+}
+/// The same, null also where there are no ptes.
 template <class P>
 [[nodiscard]] PINFOLD_DETAIL_HOT const reached_table* ptes_of(const page_tables<P>& tables, vaddr a) noexcept {
-    reached_table* place = nullptr;
-    const reached_table* t = remembered_region(tables, a, place);
-    if (!t) [[unlikely]]
-        t = find_region(tables, a, *place);
+    const reached_table* const t = region_of(tables, a);
     return t && t->ptes ? t : nullptr;
 }
 
