@@ -11,7 +11,8 @@
 
 namespace pinfold::mm {
 
-/// Every function: `pages` empty = no array; `vmas` likewise. Returns: pages, or a negative errno.
+/// Every function: `pages` empty = no array, else it has room for nr pages; `vmas` likewise.
+/// Returns: pages, or a negative errno.
 template <class P>
 class entry_points_2019 {
 public:

@@ -11,8 +11,8 @@
 
 namespace pinfold::mm {
 
-/// Every function: `pages` empty = no array. start is rounded down to a page. Returns: pages, or a negative errno.
-/// `trace`: optional report.
+/// Every function: `pages` empty = no array; else it has room for nr pages. start is rounded down to a page.
+/// Returns: pages, or a negative errno. `trace`: optional report.
 template <class P>
 class entry_points_6_12 {
 public:
