@@ -64,6 +64,7 @@ def main(way, source, version, *compiler):
     os.environ["CXX"] = " ".join(compiler)
     os.environ.pop("DESTDIR", None)
     with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # CMake, which meson asks, leaves a folder where it stands, and removes it: not beside the others
         client = WAYS[way](Path(source), Path(folder), version, compiler)
         said = check(client).strip()
     if said != version:
