@@ -36,6 +36,7 @@ needs_of_a_build() {
 needs_of_every_row() {
     need clang command clang++
     need libclang-rt-dev clang_runtime
+    need llvm command llvm-cov
     need libc++-dev libcxx
     need libc++abi-dev libcxx
     need g++-aarch64-linux-gnu command aarch64-linux-gnu-g++

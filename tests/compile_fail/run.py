@@ -10,9 +10,16 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+from precompiled import begin_with  # noqa: E402
+
+# What most cases include is compiled once: the larger first.
+COMMON = ("<pinfold/range.hpp>", '"client.hpp"')
 ERROR = re.compile(r"^\S+: (?:fatal )?error: ", re.M)
 
 
@@ -20,10 +27,10 @@ def directives(source, name):
     return re.findall(rf"^// {name}: (.*\S)\s*$", source, re.M)
 
 
-def fault(compiler, case):
-    """Why the case is wrong, or nothing."""
+def fault(compiler, case, begin=()):
+    """Why the case is wrong, or nothing. begin: arguments that begin it with what it includes."""
     def compile_with(*flags):
-        return subprocess.run([*compiler, *flags, "-fsyntax-only", case], text=True, capture_output=True, check=False,
+        return subprocess.run([*compiler, *flags, *begin, "-fsyntax-only", case], text=True, capture_output=True, check=False,
                               env={**os.environ, "LC_ALL": "C"})
 
     source = case.read_text()
@@ -47,8 +54,14 @@ def fault(compiler, case):
 
 def main(folder, *compiler):
     cases = sorted(Path(folder).glob("*.cpp"))
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        faults = list(pool.map(lambda case: fault(compiler, case), cases))
+    with tempfile.TemporaryDirectory() as common, ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        begins = list(pool.map(lambda name: (name, begin_with([*compiler, f"-I{folder}"], name, common)), COMMON))
+
+        def refused(case):
+            text = case.read_text()
+            return fault(compiler, case, next((begin for name, begin in begins if f"#include {name}" in text), ()))
+
+        faults = list(pool.map(refused, cases))
     for case, why in zip(cases, faults):
         print(f"{case.stem}: {why or 'refused as it should be'}")
     failed = sum(map(bool, faults))

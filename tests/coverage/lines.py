@@ -11,6 +11,7 @@ asks for, or where REASONS names a line that is run.
 import json
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -34,30 +35,63 @@ def texts(path):
     return ["", *(line.strip() for line in path.read_text().splitlines())]
 
 
+CLANGS = b"*804"  # the version of its notes: of a g++ that read other ones
+
+
+def said_by_gcov(notes, build):
+    """Of what g++ compiled: file, line number, how often it was run."""
+    # Where a program was built but not run, gcov says so and counts nothing: that is what we want.
+    said = subprocess.run(["gcov", "--json-format", "--stdout", str(notes)], cwd=build, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    for document in map(json.loads, said.splitlines()):
+        for source in document["files"]:
+            for line in source["lines"]:
+                yield Path(document["current_working_directory"], source["file"]), line["line_number"], line["count"]
+
+
+def said_by_llvm_cov(notes, build):
+    """Of what clang compiled: the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["llvm-cov", "gcov", "-i", str(notes)], cwd=folder,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        source = None
+        for written in Path(folder).glob("*.gcov"):
+            for line in written.read_text().splitlines():
+                what, _, rest = line.partition(":")
+                if what == "file":
+                    source = Path(build, rest)
+                elif what == "lcount":
+                    number, times = rest.split(",")[:2]
+                    yield source, int(number), int(times)
+
+
+def is_code(text):
+    """Whether a line is one that somebody wrote to be run: not brackets, nor the name of a type, at which a compiler puts
+    what it makes of it by itself."""
+    return text.strip("{});") and not text.startswith(("struct ", "class "))
+
+
 def counted(build, headers):
     """header -> line number -> whether it was run."""
     run = defaultdict(dict)
+    resolved = {}
     for notes in sorted(Path(build).rglob("*.gcno")):
         if not notes.with_suffix(".o").exists():
             continue  # left behind by a source that is no more
-        # Where a program was built but not run, gcov says so and counts nothing: that is what we want.
-        said = subprocess.run(["gcov", "--json-format", "--stdout", str(notes)], cwd=build, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
-        for document in map(json.loads, said.splitlines()):
-            base = Path(document["current_working_directory"])
-            for source in document["files"]:
-                if headers.name not in source["file"]:
-                    continue
-                path = (base / source["file"]).resolve()
-                if path.parent != headers or not path.exists():
-                    continue
-                text, lines = texts(path), run[path.name]
-                for line in source["lines"]:
-                    number = line["line_number"]
-                    if number >= len(text):
-                        raise ValueError(f"{path} was longer when {notes} was built")
-                    if text[number].strip("{});"):
-                        lines[number] = lines.get(number, False) or line["count"] > 0
+        with notes.open("rb") as file:
+            reader = said_by_llvm_cov if file.read(8)[4:] == CLANGS else said_by_gcov
+        for source, number, times in reader(notes, build):
+            if source not in resolved:
+                path = source.resolve()
+                resolved[source] = path if path.parent == headers and path.exists() else None
+            path = resolved[source]
+            if not path:
+                continue
+            if number >= len(texts(path)):
+                raise ValueError(f"{path} was longer when {notes} was built")
+            if is_code(texts(path)[number]):
+                lines = run[path.name]
+                lines[number] = lines.get(number, False) or times > 0
     return run
 
 

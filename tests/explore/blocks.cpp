@@ -16,6 +16,8 @@ static_assert(mm::walks_in_blocks<linux_6_12_in_blocks>);
 
 }  // namespace explored
 
+namespace explore_blocks {
+
 using namespace explored;
 using P = linux_6_12_in_blocks;
 
@@ -182,3 +184,5 @@ TEST_CASE("a run of a folio that is split under the walk is refused, or has its 
 TEST_CASE("a block that meets a folio that is split has its pins where they belong") {
     runs<P>("split in a block", split_block, a_part_in_order);
 }
+
+}  // namespace explore_blocks

@@ -3,6 +3,8 @@
 // lockless walk. Source: spec 03 §6, spec 05 §6.
 #include "scene.hpp"
 
+namespace explore_device {
+
 using namespace explored;
 
 namespace {
@@ -117,3 +119,5 @@ TEST_CASE("the removal of a device waits for the walk") {
     holds("device removal", with_old_values, remove_device<remover::waits>);
     fails("device removal, waiting", in_order, remove_device<remover::does_not_wait>, missing::nothing);
 }
+
+}  // namespace explore_device

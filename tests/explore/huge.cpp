@@ -5,6 +5,8 @@
 
 #include "scene.hpp"
 
+namespace explore_huge {
+
 using namespace explored;
 
 namespace {
@@ -105,3 +107,5 @@ TEST_CASE("a range is given up, moved or shared while its huge page is on its wa
     explores("mremap and a move", both(away, move, moved));
     explores("fork and a move", both(away, fork_child, shared));
 }
+
+}  // namespace explore_huge

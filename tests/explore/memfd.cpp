@@ -3,6 +3,8 @@
 // page at first. Source: spec 06 §8, spec 10 §19.
 #include "scene.hpp"
 
+namespace explore_memfd {
+
 using namespace explored;
 
 namespace {
@@ -48,3 +50,5 @@ TEST_CASE("a folio of a memory file is pinned, or made to be pinned, while it is
     holds("memfd_pin_folios makes, the file is cut", in_order, pinned_while_taken(false, cut_file));
     holds("memfd_pin_folios finds, a hole is punched", in_order, pinned_while_taken(true, punch));
 }
+
+}  // namespace explore_memfd

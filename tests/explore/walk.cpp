@@ -5,6 +5,8 @@
 
 #include <array>
 
+namespace explore_walk {
+
 using namespace explored;
 
 namespace {
@@ -209,3 +211,5 @@ TEST_CASE("the profile of 2019: munmap, the freeing of tables and fork under the
     holds<P>("fork", with_old_values, share_written);
     fails<P>("fork, entry re-check", in_order, share_written, missing::entry_check);
 }
+
+}  // namespace explore_walk

@@ -15,6 +15,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+from precompiled import begin_with  # noqa: E402
+
 # Clients without exceptions and RTTI are promised these layers.
 LEAN = {"core", "word", "policy", "count", "page", "pinfold.hpp"}
 NOTHING_THROWN = ["-fno-exceptions", "-fno-rtti"]
@@ -22,7 +26,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 
 # What is compiled once: the largest first. One that is gone from the library is not looked for.
 COMMON = ["pinfold/mm/zap.hpp", "pinfold/mm/physical.hpp", "pinfold/mm/frame.hpp", "pinfold/mm/threading.hpp",
-          "pinfold/check/explore.hpp", "range/v3/range/access.hpp"]
+          "pinfold/check/explore.hpp", "range/v3/range/access.hpp", "pinfold/policy/count_traits.hpp",
+          "pinfold/word/boost_word.hpp"]
 WORTH = 5  # headers that reach it
 
 
@@ -45,18 +50,6 @@ def reach(include):
             sorted(path.relative_to(include) for path in Path(include, "pinfold").rglob("*.hpp"))}
 
 
-def compile_common(compiler, name, folder):
-    """Returns: the arguments that begin a file with the header, compiled; none where the compiler cannot."""
-    text = Path(folder, name.replace("/", "-"))
-    text.write_text(f"#include <{name}>\n")
-    is_clang = "clang" in subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
-    compiled = f"{text}.pch" if is_clang else f"{text}.gch"
-    result = subprocess.run([*compiler, "-x", "c++-header", text, "-o", compiled], capture_output=True, check=False)
-    if result.returncode != 0:
-        return []
-    return ["-include-pch", compiled] if is_clang else ["-include", str(text)]
-
-
 def compiles(compiler, header, flags, begin):
     result = subprocess.run([*compiler, *flags, *begin, "-fsyntax-only", "-x", "c++", "-"],
                             input=f"#include <{header}>\n", text=True, capture_output=True, check=False)
@@ -69,12 +62,19 @@ def main(part, include, *compiler):
              for flags in ([], NOTHING_THROWN) if not flags or header.parts[1] in LEAN]
     begins = {header: next((name for name in COMMON if name in names), None) for header, names in reached.items()}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        wanted = [name for name in COMMON if list(begins.values()).count(name) >= WORTH]
-        common = dict(zip(wanted, pool.map(lambda name: compile_common(compiler, name, folder), wanted)))
+        beginnings = [(begins[header], tuple(flags)) for header, flags in cases]
+        wanted = [b for b in dict.fromkeys(beginnings) if b[0] and beginnings.count(b) >= WORTH]
+        for flags in {flags for _, flags in wanted}:
+            Path(folder, "".join(flags)).mkdir(exist_ok=True)
+
+        def common_of(begin):
+            return begin_with([*compiler, *begin[1]], f"<{begin[0]}>", Path(folder, "".join(begin[1])))
+
+        common = dict(zip(wanted, pool.map(common_of, wanted)))
 
         def fault(case):
-            header, flags = case  # other flags would need other compiled headers
-            return compiles(compiler, header, flags, [] if flags else common.get(begins[header], []))
+            header, flags = case
+            return compiles(compiler, header, flags, common.get((begins[header], tuple(flags)), []))
 
         faults = [said for said in pool.map(fault, cases) if said]
     print(*faults, sep="\n")

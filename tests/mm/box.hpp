@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What the tests of the reference MM share: both profiles with a ledger, a small machine, and the final audit.
+// What the tests of the reference MM share: both profiles with a ledger, a small machine, and the final audit. Each profile
+// is the whole MM compiled once more: a file has one of its own only where none of these will do.
 #pragma once
 
 #include <array>
@@ -35,15 +36,51 @@ struct hooked {
     }
 };
 
-struct checked_2019 : mm::foll_pin_2019 {
+/// A filesystem told by the test what to do with pages that may be pinned, and something that happens once while a page
+/// is under I/O. Left alone it is as both profiles have it.
+struct steered_writeback : mm::ignore_pins {
+    static inline mm::writeback_answer if_pinned = mm::writeback_answer::write;
+    static inline std::function<void()> meanwhile;
+
+    template <class Frame>
+    [[nodiscard]] static mm::writeback_answer on_writeback(const Frame&, bool maybe_pinned) noexcept {
+        return maybe_pinned ? if_pinned : mm::writeback_answer::write;
+    }
+    template <class Frame>
+    static void under_io(const Frame&) {
+        if (!meanwhile) return;
+        std::exchange(meanwhile, nullptr)();
+    }
+};
+
+/// The product's forms, and who owns each unit.
+struct product_2019 : mm::foll_pin_2019 {
     using ledger = mm::shadow_ledger;
-    using races = hooked;
     static constexpr bool poisons_freed = true;
 };
-struct checked_6_12 : mm::linux_6_12 {
+struct product_6_12 : mm::linux_6_12 {
     using ledger = mm::shadow_ledger;
-    using races = hooked;
     static constexpr bool poisons_freed = true;
+};
+static_assert(mm::walks_in_blocks<product_2019> && mm::walks_in_blocks<product_6_12>);
+
+/// A test comes between any two steps of the walk, which therefore goes entry by entry.
+struct checked_2019 : product_2019 {
+    using races = hooked;
+    using writeback = steered_writeback;
+};
+struct checked_6_12 : product_6_12 {
+    using races = hooked;
+    using writeback = steered_writeback;
+};
+static_assert(!mm::walks_in_blocks<checked_2019> && !mm::walks_in_blocks<checked_6_12>);
+
+/// Descriptors with holes between sections.
+struct sectioned_2019 : product_2019 {
+    using memmap = mm::sectioned_memmap;
+};
+struct sectioned_6_12 : product_6_12 {
+    using memmap = mm::sectioned_memmap;
 };
 
 template <class P>

@@ -6,29 +6,6 @@
 
 namespace mmt {
 
-/// A filesystem told by the test what to do with pages that may be pinned, and something that happens once while a page
-/// is under I/O. Left alone it is as both profiles have it.
-struct steered_writeback : mm::ignore_pins {
-    static inline mm::writeback_answer if_pinned = mm::writeback_answer::write;
-    static inline std::function<void()> meanwhile;
-
-    template <class Frame>
-    [[nodiscard]] static mm::writeback_answer on_writeback(const Frame&, bool maybe_pinned) noexcept {
-        return maybe_pinned ? if_pinned : mm::writeback_answer::write;
-    }
-    template <class Frame>
-    static void under_io(const Frame&) {
-        if (!meanwhile) return;
-        std::exchange(meanwhile, nullptr)();
-    }
-};
-struct file_2019 : checked_2019 {
-    using writeback = steered_writeback;
-};
-struct file_6_12 : checked_6_12 {
-    using writeback = steered_writeback;
-};
-
 template <class P>
 struct file_world : world<P> {
     using world<P>::world;
@@ -90,4 +67,4 @@ struct file_world : world<P> {
 
 }  // namespace mmt
 
-#define FILE_PROFILES(name, tag) TEMPLATE_TEST_CASE(name, tag, mmt::file_2019, mmt::file_6_12)
+#define FILE_PROFILES(name, tag) BOTH_PROFILES(name, tag)

@@ -254,13 +254,6 @@ struct with_own_address : checked_2019 {
     using huge_addr = own_address;
 };
 
-struct sectioned_2019 : checked_2019 {
-    using memmap = mm::sectioned_memmap;
-};
-struct sectioned_6_12 : checked_6_12 {
-    using memmap = mm::sectioned_memmap;
-};
-
 }  // namespace
 
 TEST_CASE("2019: FP-HUGE-ADDR gives its page to who wants no count, and an error to who does (DEF-05)", "[hugetlb-paths]") {

@@ -12,13 +12,6 @@ using namespace mmt;
 
 namespace {
 
-struct threaded_2019 : mm::foll_pin_2019 {
-    using ledger = mm::shadow_ledger;
-};
-struct threaded_6_12 : mm::linux_6_12 {
-    using ledger = mm::shadow_ledger;
-};
-
 constexpr std::uint64_t pool_pages = 12;
 
 template <class P>
@@ -109,10 +102,10 @@ private:
 }  // namespace
 
 TEST_CASE("Threads share a small pool of huge pages and lose none: linux_6_12", "[hugetlb-threads]") {
-    huge_storm<threaded_6_12>().run(400);
+    huge_storm<product_6_12>().run(400);
 }
 TEST_CASE("Threads share a small pool of huge pages and lose none: 2019", "[hugetlb-threads]") {
-    huge_storm<threaded_2019>().run(400);
+    huge_storm<product_2019>().run(400);
 }
 
 }  // namespace hugetlb_threads

@@ -7,11 +7,11 @@ using namespace mmt;
 
 namespace {
 
-struct exact_everywhere : checked_6_12 {
+struct exact_everywhere : product_6_12 {
     using pins = pinfold::exact_pins;
     using devices = mm::zero_based;
 };
-struct exact_everywhere_2019 : checked_2019 {
+struct exact_everywhere_2019 : product_2019 {
     using pins = pinfold::exact_pins;
 };
 /// v5.7: order 1 had no room for a second word.
@@ -21,13 +21,13 @@ struct order_two_and_more {
         return head.order() >= 2;
     }
 };
-struct exact_from_order_two : checked_6_12 {
+struct exact_from_order_two : product_6_12 {
     using pins = pinfold::hybrid_pins<order_two_and_more{}, 1024>;
 };
-struct another_bias : checked_2019 {
+struct another_bias : product_2019 {
     using pins = pinfold::overlay_pins<64>;
 };
-struct saturating : checked_6_12 {
+struct saturating : product_6_12 {
     using pins = pinfold::hybrid_pins<mm::large_folio{}, 1024>;  // two words: one that is shared cannot saturate
     using devices = mm::zero_based;
     using overflow = pinfold::saturate;
@@ -75,6 +75,13 @@ TEMPLATE_TEST_CASE("a bundle's pin scheme holds on every path, and every unit is
         w.unpin(3);
         CHECK_FALSE(w.t.inspect(a).page.maybe_pinned);
     }
+    w.split_entry(thp);  // one folio still, and an entry for each page
+    const auto before = w.refs(thp);
+    REQUIRE(pins_of(thp + 4096, 20) == 20);
+    CHECK(w.refs(thp) == before + 20 * huge_pin<TestType>);
+    w.audit();
+    w.unpin(20);
+    CHECK(w.refs(thp) == before);
     CHECK(w.box.warn().total() == 0);
     w.audit();
 }

@@ -11,13 +11,6 @@ using namespace mmt;
 
 namespace {
 
-struct threaded_2019 : mm::foll_pin_2019 {
-    using ledger = mm::shadow_ledger;
-};
-struct threaded_6_12 : mm::linux_6_12 {
-    using ledger = mm::shadow_ledger;
-};
-
 template <class P>
 class storm {
 public:
@@ -89,23 +82,23 @@ private:
 }  // namespace
 
 TEMPLATE_TEST_CASE("threads fault, unmap, protect and pin one address space, and every count balances", "[threads]",
-                   threaded_2019, threaded_6_12) {
+                   product_2019, product_6_12) {
     storm<TestType> s(1500);
     s.run();
 }
 
 TEST_CASE("threads with address spaces of their own share a machine", "[threads]") {
-    mm::machine<threaded_6_12> box(small());
+    mm::machine<product_6_12> box(small());
     std::vector<std::thread> threads;
     for (unsigned k = 0; k < 4; ++k)
         threads.emplace_back([&box] {
             for (int round = 0; round < 5; ++round) {
                 auto& t = box.spawn();
                 const auto a = t.mmap(1_MiB);
-                std::vector<frame<threaded_6_12>*> pages(256);
+                std::vector<frame<product_6_12>*> pages(256);
                 if (t.pin_user_pages_fast(*a, 256, foll::write, pages) != 256) std::abort();
                 box.exit(t);
-                mm::unpin_array<threaded_6_12>(box.phys(), pages, false);
+                mm::unpin_array<product_6_12>(box.phys(), pages, false);
             }
         });
     for (auto& t : threads) t.join();

@@ -45,18 +45,6 @@ inline mm::options enough() {
     return o;
 }
 
-/// The product's forms, and who owns each unit.
-struct by_blocks_2019 : mm::foll_pin_2019 {
-    using ledger = mm::shadow_ledger;
-    static constexpr bool poisons_freed = true;
-};
-struct by_blocks_6_12 : mm::linux_6_12 {
-    using ledger = mm::shadow_ledger;
-    static constexpr bool poisons_freed = true;
-};
-static_assert(mm::walks_in_blocks<by_blocks_2019> && mm::walks_in_blocks<by_blocks_6_12>);
-static_assert(!mm::walks_in_blocks<checked_2019> && !mm::walks_in_blocks<checked_6_12>);
-
 /// What a call said, with nothing in it that is this machine's own.
 struct answer {
     long n = 0;
@@ -247,7 +235,7 @@ struct twin : world<P> {
 
 TEMPLATE_TEST_CASE(
     "the walk by blocks and the walk entry by entry: one history on two machines, and every answer the same",
-    "[walk-twins]", by_blocks_2019, by_blocks_6_12) {
+    "[walk-twins]", product_2019, product_6_12) {
     using Careful = std::conditional_t<is_2019<TestType>, checked_2019, checked_6_12>;
     twin<TestType> w;
     twin<Careful> v;

@@ -26,7 +26,7 @@ class file {
 public:
     struct cached {
         pfn first;
-        unsigned order = 0;
+        unsigned order;
     };
     using block = std::array<unsigned char, page_size>;
 
