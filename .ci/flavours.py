@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -96,14 +97,14 @@ def must(what, command, **kwargs):
 
 
 def sources():
-    """What the meson.build files look for by name when they are configured."""
-    found = sorted(p for pattern in ("*/**/meson.build", "*/*.cpp") for p in ROOT.glob(pattern)
+    """What a build is configured from: the meson.build files, and what they look for by name."""
+    found = sorted(p for pattern in ("**/meson.build", "*/*.cpp") for p in ROOT.glob(pattern)
                    if not p.relative_to(ROOT).parts[0].startswith("."))
-    return "".join(f"{p.relative_to(ROOT)}\n" for p in found)
+    return "".join(f"{p.relative_to(ROOT)} {zlib.crc32(p.read_bytes()) if p.name == 'meson.build' else ''}\n" for p in found)
 
 
 def configure(flavour):
-    """Configures once, and again only when an option changed or a file came or went that the build looks for."""
+    """Configures once, and again only when an option or a meson.build changed, or a file came or went that is looked for."""
     listing = flavour.dir / "configured-for.txt"
     known = listing.read_text() if listing.exists() else None
     now = f"{' '.join(flavour.options)}\n{sources()}"

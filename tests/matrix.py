@@ -21,7 +21,7 @@ from flavours import FLAVOURS, Failed, stage  # noqa: E402
 
 # Suites that look at sources and at the compiler, not at what the programs do.
 SHAPE = ("layout", "headers", "headers_mm", "link", "consumers", "compile_fail", "disassembly", "lines")
-PURE = "pure"  # a suite of programs that compile long and touch words only: nothing for a sanitizer to find
+PURE = "pure"  # a suite of programs that compile long and touch words of counts and tables: nothing for a sanitizer to find
 PROOFS = "proofs"  # a suite of those that touch no MM either: nothing for the lines to count, and clang is twice as quick
 ONCE = "once"  # a suite of programs that compile the whole MM, or run long: the row with sanitizers sees most in them
 SHOWN = "table"  # a suite whose tests print a table worth reading when all is well

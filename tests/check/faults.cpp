@@ -6,6 +6,8 @@
 #include <array>
 #include <functional>
 
+namespace check_faults {
+
 namespace check = pinfold::check;
 using check::fault;
 using check::order;
@@ -343,3 +345,5 @@ TEST_CASE("the fault of a program without its fences is shown without them") {
     CHECK(r.found == fault::assertion);
     CHECK(r.trace.back() == "=> assertion does not hold: one sees the other");
 }
+
+}  // namespace check_faults

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace check_found {
+
 namespace check = pinfold::check;
 using check::order;
 
@@ -288,3 +290,5 @@ TEST_CASE("a word that an execution makes is the same word in the next, wherever
     CHECK(e.shared == 3);  // the one that the second thread makes is its own
     CHECK(e.executions > 6);
 }
+
+}  // namespace check_found

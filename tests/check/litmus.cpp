@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+namespace check_litmus {
+
 namespace check = pinfold::check;
 using check::order;
 using endings = std::set<std::string>;
@@ -188,3 +190,5 @@ TEST_CASE("a count word has the orders of the product, and no fence it was not g
         CHECK(both_missed == !fenced);
     }
 }
+
+}  // namespace check_litmus

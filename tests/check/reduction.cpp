@@ -4,6 +4,8 @@
 
 #include "random_program.hpp"
 
+namespace check_reduction {
+
 static void compare(int threads, int length, unsigned seeds) {
     std::uint64_t reduced = 0, all = 0;
     for (unsigned seed = 1; seed <= seeds; ++seed) {
@@ -104,3 +106,5 @@ TEST_CASE("who waits may go on after the first of two stores, and need not have 
         });
     });
 }
+
+}  // namespace check_reduction

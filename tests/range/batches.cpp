@@ -15,6 +15,8 @@
 
 #include "pages.hpp"
 
+namespace range_batches {
+
 using namespace range_test;
 using namespace pinfold;
 
@@ -237,3 +239,5 @@ TEST_CASE("a batch moves, adopts and releases without counting") {
     c.reset();
     CHECK(m.at_baseline());
 }
+
+}  // namespace range_batches

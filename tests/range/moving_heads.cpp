@@ -6,6 +6,8 @@
 
 #include <pinfold/range.hpp>
 
+namespace range_moving_heads {
+
 using namespace pinfold;
 
 namespace {
@@ -141,3 +143,5 @@ TEST_CASE("one of several small pages becomes a tail under a batch: it is counte
         for (const frame& one : f) CHECK(one.count.raw() == 1);
     }
 }
+
+}  // namespace range_moving_heads

@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+namespace range_packed {
+
 using namespace pinfold;
 
 namespace {
@@ -341,3 +343,5 @@ void whole_life() {
 TEST_CASE("packed pages live and die as others do, atomic") { whole_life<by_default>(); }
 TEST_CASE("packed pages live and die as others do, exact") { whole_life<exact>(); }
 TEST_CASE("packed pages live and die as others do, plain") { whole_life<plain>(); }
+
+}  // namespace range_packed

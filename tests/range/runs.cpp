@@ -6,6 +6,8 @@
 
 #include "pages.hpp"
 
+namespace range_runs {
+
 using namespace range_test;
 using namespace pinfold;
 
@@ -143,3 +145,5 @@ TEST_CASE("an aligned block is pinned by one grab of its whole rest") {
     CHECK(got.batch.runs()[2].count == 1);
     CHECK(aligned::cells[4].c.raw() == 1 + 4 * 1024);
 }
+
+}  // namespace range_runs

@@ -8,6 +8,8 @@
 
 #include "pages.hpp"
 
+namespace range_singles {
+
 using namespace range_test;
 using namespace pinfold;
 
@@ -140,3 +142,5 @@ TEST_CASE("a list that is no array falls into the same runs") {
     CHECK(m.frames[0].dirtied == 2);
     CHECK(m.level());
 }
+
+}  // namespace range_singles

@@ -8,6 +8,8 @@
 
 #include "recorder.hpp"
 
+namespace unit_core {
+
 using namespace pinfold;
 
 TEST_CASE("the table of limits comes out") {  // spec 01 §4.1
@@ -197,3 +199,4 @@ TEST_CASE("every promise a caller can break is looked at") {
     CHECK_FALSE(breaks([&] { sticky_fine.init(1), sticky_fine.get(), sticky_fine.pin(), (void)sticky_fine.unpin(), (void)sticky_fine.put(2); }));
 }
 
+}  // namespace unit_core

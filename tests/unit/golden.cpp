@@ -4,6 +4,8 @@
 
 #include "recorder.hpp"
 
+namespace unit_golden {
+
 using pinfold::count;
 using pinfold::errc;
 using pinfold::pinned;
@@ -347,3 +349,5 @@ TEST_CASE("certainly is said only above what references and grabs in flight expl
     f.set_raw(2001 + 4 * 1024);
     CHECK(f.maybe_pinned() == pinned::certainly);
 }
+
+}  // namespace unit_golden

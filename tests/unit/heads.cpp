@@ -12,6 +12,8 @@
 
 #include "frames.hpp"
 
+namespace unit_heads {
+
 using namespace pinfold;
 using testing::called;
 
@@ -261,3 +263,5 @@ TEST_CASE("a read-only copy of the head's descriptors is seen through") {
     ::munmap(place, copies * bytes);
     ::close(file);
 }
+
+}  // namespace unit_heads

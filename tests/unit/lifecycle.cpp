@@ -7,6 +7,8 @@
 
 #include "recorder.hpp"
 
+namespace unit_lifecycle {
+
 using namespace pinfold;
 using testing::recorder;
 
@@ -209,3 +211,5 @@ TEST_CASE("the longest text is cut, not overrun") {
     CHECK(text.substr(0, 31) == "-9223372036854775808: overflowe");
     CHECK(text.size() < 256);
 }
+
+}  // namespace unit_lifecycle

@@ -8,6 +8,8 @@
 
 #include "recorder.hpp"
 
+namespace unit_overflow {
+
 using pinfold::count;
 using pinfold::crossing;
 using pinfold::errc;
@@ -176,3 +178,5 @@ TEST_CASE("trap tells before it stops") {
     CHECK(said == 'y');
     ::close(pipe[0]);
 }
+
+}  // namespace unit_overflow

@@ -10,6 +10,8 @@
 
 #include "frames.hpp"
 
+namespace unit_owners {
+
 using namespace pinfold;
 using freed = testing::called<struct owners_freed>;
 
@@ -191,3 +193,5 @@ TEST_CASE("evidence is empty of cost and not of meaning") {
     CHECK(testing::violations::seen == 3);
     ops::put(&f, 3);
 }
+
+}  // namespace unit_owners

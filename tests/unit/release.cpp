@@ -6,6 +6,8 @@
 
 #include "frames.hpp"
 
+namespace unit_release {
+
 using namespace pinfold;
 using testing::called;
 
@@ -290,3 +292,5 @@ TEMPLATE_TEST_CASE("blocking through pages refuses pins and nothing else", "", o
     ops::put(&p);
     CHECK(freed::times() == 1);
 }
+
+}  // namespace unit_release

@@ -4,6 +4,8 @@
 
 #include "frames.hpp"
 
+namespace unit_speculation {
+
 using namespace pinfold;
 using testing::called;
 using testing::recorder;
@@ -420,3 +422,5 @@ TEMPLATE_TEST_CASE("a page that comes to life under a grab is no overflow", "", 
     }
     probe::countdown = -1;
 }
+
+}  // namespace unit_speculation

@@ -7,6 +7,8 @@
 
 #include "frames.hpp"
 
+namespace unit_statistics {
+
 using namespace pinfold;
 using testing::recorder;
 
@@ -269,3 +271,5 @@ TEST_CASE("a pin that a thread gives back at its very end is counted") {
     CHECK(stats::totals().acquired == 1);
     CHECK(stats::totals().released == 1);
 }
+
+}  // namespace unit_statistics
