@@ -75,9 +75,12 @@ def counted(build, headers):
     """header -> line number -> whether it was run."""
     run = defaultdict(dict)
     resolved = {}
+    newest = max((p.stat().st_mtime for p in headers.glob("*.hpp")), default=0)
     for notes in sorted(Path(build).rglob("*.gcno")):
         if not notes.with_suffix(".o").exists():
             continue  # left behind by a source that is no more
+        if notes.stat().st_mtime < newest and not notes.with_suffix(".gcda").exists():
+            continue  # of a program that is not built any more, and speaks of other lines
         with notes.open("rb") as file:
             reader = said_by_llvm_cov if file.read(8)[4:] == CLANGS else said_by_gcov
         for source, number, times in reader(notes, build):
