@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <type_traits>
 
 #include <pinfold/mm.hpp>
 
@@ -108,12 +109,19 @@ template <class P>
     for (page<P>** const end = pages + n; pages != end; ++pages)
         if (__atomic_sub_fetch(peer::refs_of<P>(*pages), 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
 }
-/// The same, and a look at each page first: whether it is one of its own.
+/// The same, and what makes it right: each page is one of its own, of this node, and if it is anonymous nobody shares it;
+/// that it goes is counted before it does.
 template <class P>
-[[gnu::noinline]] void unpin_rightly(page<P>** pages, std::uint64_t n) {
+[[gnu::noinline]] void unpin_rightly(mm::space<P>& mm, page<P>** pages, std::uint64_t n) {
+    using frame = page<P>;
+    const std::int64_t node = pages[0]->flags.load() >> frame::node_shift & 15;
     for (page<P>** const end = pages + n; pages != end; ++pages) {
         page<P>* const p = *pages;
-        if (((p->flags.load() & page<P>::bit(mm::pg::large)) | (p->link.load_acquire() & 1)) != 0) std::abort();
+        const std::int64_t flags = p->flags.load();
+        if (((flags & frame::bit(mm::pg::large)) | (p->link.load_acquire() & 1)) != 0) std::abort();
+        if ((flags >> frame::node_shift & 15) != node) std::abort();
+        if (P::anon_exclusive && (p->mapping.load() & 1) != 0 && (flags & frame::bit(mm::pg::exclusive)) == 0) std::abort();
+        mm.phys.stats.released(static_cast<unsigned>(node), 1);
         if (__atomic_sub_fetch(peer::refs_of<P>(p), 1024, __ATOMIC_SEQ_CST) == 0) std::abort();
     }
 }
@@ -129,10 +137,24 @@ template <class P>
     }
 }
 
-/// Folios of `size` pages by ptes: per folio its entries twice, its locked instruction, its slots.
-template <class P>
+/// The same of a folio that may be another by then, dead, or full: Guard says whether one looks.
+template <class P, class Guard>
+[[gnu::always_inline]] inline void add_to_folio(page<P>* first, std::uint64_t size) {
+    const auto n = static_cast<std::int64_t>(size);
+    if constexpr (std::is_same_v<Guard, barely>) return add<P>(first, n);
+    constexpr std::int64_t kind = page<P>::bit(mm::pg::large) | 63;
+    page<P>* const head = mm::physical<P>::ops::head(first);
+    const std::int64_t flags = head->flags.load();
+    if ((flags & page<P>::bit(mm::pg::large)) == 0 || std::uint64_t{1} << (flags & 63) < size || head->count.raw() <= 0)
+        std::abort();
+    add<P>(head, n);
+    if (mm::physical<P>::ops::head(first) != head || ((head->flags.load() ^ flags) & kind) != 0) std::abort();
+}
+
+/// Folios of `size` pages by ptes: per folio its entries twice, its locked instruction, its slots. Guard: rightly, or barely.
+template <class P, class Guard>
 [[gnu::noinline]] void pin_folios(mm::space<P>& mm, mm::vaddr a, std::uint64_t n, page<P>** pages, std::uint64_t size) {
-    const rightly<P> all(mm);
+    const Guard guard(mm);
     const auto find = mm.phys.map.finder();
     each_table<P>(mm.tables, a, n, [&](const mm::entry_slot& above, const mm::entry_slot* pte, std::uint64_t k) {
         const mm::entry table = above.read();
@@ -141,7 +163,7 @@ template <class P>
             const mm::entry e = pte->read();
             page<P>* const head = find.at(e.number());
             if (!vectors::are(pte, e.raw, next, size)) std::abort();
-            add<P>(head, static_cast<std::int64_t>(size));
+            add_to_folio<P, Guard>(head, size);
             if (!vectors::are(pte, e.raw, next, size)) std::abort();
             vectors::fill(pages, reinterpret_cast<std::uintptr_t>(head), sizeof(page<P>), size);
         }
@@ -167,7 +189,7 @@ template <class P, class Guard>
     for (const mm::entry_slot* const end = pmd + leaves; pmd != end; ++pmd) {
         const mm::entry e = pmd->read();
         page<P>* const head = find.at(e.number());
-        add<P>(head, mm::pages_per_pmd);
+        add_to_folio<P, Guard>(head, mm::pages_per_pmd);
         if (pmd->read() != e) std::abort();
         *runs++ = {head, head, mm::pages_per_pmd};
     }

@@ -29,7 +29,7 @@ beside<P> pins(const char* name, F f) {
 }
 template <class P, class F>
 beside<P> unpins(const char* name, F f) {
-    return {name, [f](scene<P>& s, std::uint64_t n) { s.each_call(n, [&](vaddr, mm::frame<P>** of) { f(of, n); }); }};
+    return {name, [f](scene<P>& s, std::uint64_t n) { s.each_call(n, [&](vaddr, mm::frame<P>** of) { f(s.t.mm(), of, n); }); }};
 }
 
 template <class P>
@@ -39,8 +39,8 @@ void order_0(bool quick) {
     const bounds_of<P> least{
         {pins<P>("entries, a locked addition each, slots", [](space& m, vaddr a, std::uint64_t n, slots to) { bounds::pin<P>(m, a, n, to); }),
          pins<P>("and what makes it right, entry by entry", [](space& m, vaddr a, std::uint64_t n, slots to) { bounds::pin_rightly<P>(m, a, n, to); })},
-        {unpins<P>("slots, a locked subtraction and a test each", [](slots of, std::uint64_t n) { bounds::unpin<P>(of, n); }),
-         unpins<P>("and a look at what kind of page it is", [](slots of, std::uint64_t n) { bounds::unpin_rightly<P>(of, n); })}};
+        {unpins<P>("slots, a locked subtraction and a test each", [](space&, slots of, std::uint64_t n) { bounds::unpin<P>(of, n); }),
+         unpins<P>("and what makes it right", [](space& m, slots of, std::uint64_t n) { bounds::unpin_rightly<P>(m, of, n); })}};
     for (const std::uint64_t n : {1U, 16U, 64U, 256U, 512U}) {
         scene<P> s(std::max(n, hot), {}, 64_MiB);
         const figures f = compare(s, n, part(quick), true, least);
@@ -74,10 +74,15 @@ void cold(bool quick) {
 template <class P>
 bounds_of<P> of_folios(std::uint64_t size) {
     using slots = mm::frame<P>**;
-    return {{pins<P>("entries twice, locked instruction of a folio, slots",
-                     [size](mm::space<P>& m, vaddr a, std::uint64_t n, slots to) { bounds::pin_folios<P>(m, a, n, to, size); })},
+    using space = mm::space<P>;
+    return {{pins<P>("entries twice, locked instruction of a folio, slots", [size](space& m, vaddr a, std::uint64_t n, slots to) {
+                 bounds::pin_folios<P, bounds::barely>(m, a, n, to, size);
+             }),
+             pins<P>("and what makes it right", [size](space& m, vaddr a, std::uint64_t n, slots to) {
+                 bounds::pin_folios<P, bounds::rightly<P>>(m, a, n, to, size);
+             })},
             {unpins<P>("slots, locked instruction of a folio",
-                       [size](slots of, std::uint64_t n) { bounds::unpin_folios<P>(of, n, size); })}};
+                       [size](space&, slots of, std::uint64_t n) { bounds::unpin_folios<P>(of, n, size); })}};
 }
 
 template <class P>
