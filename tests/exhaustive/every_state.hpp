@@ -329,7 +329,6 @@ void check_sticky_dead_within(oracle::form scheme, int unit) {
     using within = sticky_dead_within<Threads, AtOnce>;
     check<policy<Word, Pins, within, refuse, 0, 0, 0, 1>>(scheme, unit);
     check<policy<Word, Pins, within, trap, 0, 0, 0, 1>>(scheme, unit);
-    check<policy<Word, Pins, within, unchecked_overflow, 0, 0, 0, 1>>(scheme, unit);
     check<policy<Word, Pins, within, refuse, 1, 3, 3, 7>>(scheme, unit);
 }
 

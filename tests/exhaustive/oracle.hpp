@@ -70,8 +70,15 @@ public:
     constexpr bool exact(bool large) const { return r.scheme == form::exact || (r.scheme == form::hybrid && large); }
     constexpr int unit_of(bool pin, bool large) const { return pin && !exact(large) && r.scheme != form::none ? r.unit : 1; }
     constexpr int most(int unit) const {
-        const int fits = largest / unit;
+        const int fits = within() && unit == 1 ? below_the_dead() : largest / unit;
         return r.stated && r.batch < fits ? r.batch : fits;
+    }
+
+    /// What may cross the limit and stay below the dead words, grabs in flight included.
+    constexpr int below_the_dead() const { return -far_negative - in_flight(); }
+    constexpr bool reaches_the_dead(int raw, int u, bool pin) const {
+        const int now = wrap(raw + u);
+        return within() && pin && u > below_the_dead() && raw > 0 && now < 0 && now >= far_negative - in_flight();
     }
 
     // ---- grabs that may be refused ----
@@ -94,6 +101,7 @@ public:
         if (s.raw == 0) return {s, errc::dead};
         if (dead(s.raw)) return refused(s, pin);
         if (looks_at_sign && s.raw < 0 && !(blocked(s.raw) && !pin)) return refused(s, pin);
+        if (n > r.at_once && reaches_the_dead(s.raw, u, pin)) return batch(s);
         return raise(s, u);
     }
 
@@ -112,6 +120,7 @@ public:
             a.warned.negative = 1;
             return a;
         }
+        if (reaches_the_dead(s.raw, u, pin)) return batch(s);
         const int now = wrap(s.raw + u);
         // The add that crosses the limit succeeds as in Linux (spec 01 §4.2); sticky_dead refuses it (I6).
         if (r.sticky && !within() && now < 0 && !blocked(s.raw)) return refused(s, pin);

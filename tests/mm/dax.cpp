@@ -3,6 +3,8 @@
 // B12, spec 10 §2 §16.
 #include "device_box.hpp"
 
+#include <limits>
+
 namespace dax_tests {
 
 using namespace mmt;
@@ -43,6 +45,28 @@ ALL_DEVICE_RULES("a DAX fault maps the device's own page and counts as the rule 
     REQUIRE(w.t.munmap(a, f.size) == 0);
     CHECK(page->count.refs() == idle<TestType>(mm::device_type::fsdax));
     CHECK(w.page_at(w.map_file(f)) == nullptr);
+    w.audit();
+}
+
+TEST_CASE("counted like memory, a page whose last release is under way is mapped again once, and one that overflowed stays alive", "[dax]") {
+    device_world<checked_zero_based> w;
+    mm::file& f = w.dax_file(2);
+    const vaddr a = w.map_file(f);
+    REQUIRE(w.t.store(a, 1) == fault_result::ok);
+    auto* const page = w.page_at(a);
+    REQUIRE(w.t.munmap(a, f.size) == 0);
+    REQUIRE(page->count.is_dead());
+    page->count.set_raw(0);  // as whoever gave it back leaves it for a moment
+    const vaddr b = w.map_file(f);
+    REQUIRE(w.t.store(b, 2) == fault_result::ok);
+    CHECK(w.page_at(b) == page);
+    CHECK(w.refs(b) == 1);
+    w.audit();
+    page->count.set_raw(std::numeric_limits<std::int32_t>::min() + 5);
+    const vaddr c = w.map_file(f);
+    REQUIRE(w.t.store(c, 3) == fault_result::ok);
+    CHECK(page->count.refs() == std::numeric_limits<std::int32_t>::min() + 6);
+    page->count.set_raw(2);
     w.audit();
 }
 

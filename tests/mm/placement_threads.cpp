@@ -127,6 +127,36 @@ BOTH_PROFILES("moves, forks, cuts of huge pages and pins at the same time leave 
     s.w.audit();
 }
 
+BOTH_PROFILES("a frame that is met by its number while its block is handed out stays a part of it", "[placement-threads]") {
+    constexpr unsigned rounds = 150;
+    mm::options o = small((rounds + 8) * 4_MiB);
+    mm::physical<TestType> phys(o);
+    constexpr std::uint64_t block = std::uint64_t{1} << mm::max_order;
+    std::atomic<frame<TestType>*> met{nullptr};
+    std::atomic<bool> done{false};
+    std::thread scanner([&] {
+        while (!done)
+            if (frame<TestType>* const f = met; f && phys.try_get_met(f)) mm::physical<TestType>::ops::put(f);
+    });
+    unsigned wrong = 0;
+    phys.each_zone([&](auto& zone) {
+        for (unsigned i = 2; i < rounds; ++i) {
+            const mm::pfn first = zone.first() + i * block;
+            if (!zone.take_range(first + 1, first + 2)) continue;
+            phys.adopt(first + 1, first + 2);  // the second frame of the block has been in use, the first never
+            phys.drop(phys.at(first + 1), mm::holder::hand_out);
+            met = phys.at(first + 1);
+            const auto free = phys.free_pages();
+            auto* const head = phys.alloc({.order = mm::max_order});
+            met = nullptr;
+            wrong += !head || phys.free_pages() != free - block || head->is(mm::pg::buddy) || head->order() != mm::max_order;
+        }
+    });
+    done = true;
+    scanner.join();
+    CHECK(wrong == 0);
+}
+
 BOTH_PROFILES("many wait for one reader; each gets what the reader gives", "[placement-threads]") {
     constexpr unsigned pages = 64, threads = 4;
     world<TestType> w{nodes_and_cma()};

@@ -159,6 +159,47 @@ TEMPLATE_TEST_CASE("trap stops the program where refuse warns", "", trapping<lin
     }));
 }
 
+TEST_CASE("what meets an overflowed word may outlive all who held it, and its undo is the last release") {  // I4
+    struct narrow : linux_count {
+        using word = pinfold::atomic_word<std::int8_t>;
+        using pins = pinfold::overlay_pins<4>;
+        using liveness = pinfold::sticky_dead_within<2, 1>;
+    };
+    using counted = count<narrow>;
+    counted c;
+    c.init(127);
+    REQUIRE(c.try_get());  // the add that crosses the limit stands
+    REQUIRE(c.raw() == -128);
+    const auto refused = c.try_get(1, [](counted& met, counted::units_type u) {
+        CHECK(met.put(64) == crossing::none);
+        CHECK(met.put(64) == crossing::none);
+        return met.drop_units(u);
+    });
+    CHECK(refused.error == errc::overflow);
+    CHECK(refused.undo == crossing::zero);
+    CHECK(c.is_dead());
+}
+
+TEST_CASE("no batch brings a word that has overflowed near the dead ones") {
+    struct counting : linux_count {
+        using liveness = pinfold::sticky_dead_within<4096, 64>;
+    };
+    using counted = count<counting>;
+    counted c;
+    c.init(1);
+    constexpr std::uint64_t most = counted::traits::below_the_dead(1024), all = (std::uint64_t{1} << 21) - 1;
+    CHECK(most == (std::uint64_t{1} << 20) - 4096 * 64);
+    REQUIRE(c.try_pin(all - most));
+    REQUIRE(c.try_pin(most));  // and the word is full
+    CHECK(c.try_pin(all).error == errc::batch_limit);
+    CHECK(c.try_pin_held(all).error == errc::batch_limit);
+    REQUIRE(c.try_pin(most));  // the add that crosses the limit stands
+    CHECK(c.raw() < 0);
+    CHECK_FALSE(c.is_dead());
+    CHECK(c.maybe_pinned() == pinfold::pinned::maybe);
+    CHECK(c.try_pin().error == errc::overflow);
+}
+
 TEST_CASE("trap tells before it stops") {
     int pipe[2];
     REQUIRE(::pipe(pipe) == 0);

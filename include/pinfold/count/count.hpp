@@ -49,7 +49,7 @@ public:
     /// Synchronises: sequentially consistent on success; nothing is promised on refusal.
     /// Fails when: dead, overflowed (WARN:GRAB:negative), or n exceeds the largest batch (WARN:GRAB:batch).
     /// `undo` is called when the attempt must be taken back: `undo(count, units)` is a full release (I4).
-    /// Complexity: sticky_dead and its kind one RMW, wait-free; zero_is_dead one load and one CAS, lock-free.
+    /// Complexity: sticky_dead one RMW, wait-free; zero_is_dead one load and one CAS, lock-free; sticky_dead_within either.
     template <class Undo = detail::release_at_zero>
     PINFOLD_DETAIL_HOT outcome try_get(std::uint64_t n = 1, Undo undo = {}) noexcept {
         return try_units<grab_of::reference>(n, undo);
@@ -321,9 +321,6 @@ public:
         return layout::is_last(now) ? kill() : crossing::none;
     }
 
-    /// Effects: takes an add back that nothing follows from.
-    void take_back(units_type u) noexcept { refs_.adjust_sub(u); }
-
     /// Units of n references and of n pins in the head word.
     static constexpr units_type units(std::uint64_t n) noexcept { return layout::units(n); }
     static constexpr units_type pin_units(std::uint64_t n) noexcept { return layout::pin_units(n); }
@@ -464,6 +461,9 @@ private:
                     if (seen <= 0) [[unlikely]]
                         return detail::refusal(detail::explain_held<P>(seen, u));
             } else {
+                if constexpr (What == grab_of::pin)
+                    if (layout::reaches_the_dead(seen, u)) [[unlikely]]
+                        return detail::refusal(refuse_batch(n, traits::below_the_dead(traits::pin_unit)));
                 refs_.adjust(u);  // an add that crosses the limit stands, as in Linux (spec 01 §4.2)
             }
         }

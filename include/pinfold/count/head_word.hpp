@@ -85,6 +85,16 @@ struct head_word {
     static constexpr bool covers(units_type v, units_type u) noexcept {
         return v < 0 || u < 0 || (v >= u && (!traits::joined || lower(v) >= lower(u)));
     }
+    /// Whether u more units would bring a live word where it is not told from a dead one. Only batches are so large.
+    static constexpr bool reaches_the_dead(units_type seen, units_type u) noexcept {
+        if constexpr (traits::bounds_itself) {
+            const value_type now = wrap_add(references(seen), references(u));
+            return references(u) > static_cast<value_type>(traits::below_the_dead(1)) && references(seen) > 0 && now < 0 &&
+                   now >= traits::dead_value - static_cast<value_type>(traits::in_flight);
+        } else {
+            return false;
+        }
+    }
     /// Whether a grab that looks at a word refuses to add to it.
     PINFOLD_DETAIL_HOT static constexpr bool refuses(units_type seen) noexcept {
         if constexpr (traits::joined && (traits::overflow == overflow_rule::refuse || traits::overflow == overflow_rule::trap))
@@ -97,15 +107,13 @@ struct head_word {
     }
 };
 
-/// The add met a value that refuses it. Its undo is a full release: it may have outlived everybody else (I4); but not of a
-/// word that was negative without being dead.
+/// The add met a value that refuses it. Its undo is a full release: it may have outlived everybody else (I4).
 template <class P, bool IsPin, class Count, class Undo>
 PINFOLD_DETAIL_COLD outcome refuse_added(Count& c, typename head_word<P>::units_type met, typename head_word<P>::units_type u,
                                          Undo undo) noexcept {
     const auto refs = head_word<P>::references(met);
     outcome why = explain<P, IsPin>(refs, head_word<P>::references(u));
-    if (refs < 0 && !count_traits<P>::in_dead_band(refs)) c.take_back(u);
-    else why.undo = undo(c, u);
+    why.undo = undo(c, u);
     return why;
 }
 
@@ -122,6 +130,10 @@ PINFOLD_DETAIL_HOT outcome grab_by_exchange(typename P::word& word, typename hea
             if (const auto met = layout::references(seen); is_pin || !traits::in_blocked_band(met))
                 return refusal(explain<P, is_pin>(met, layout::references(u)));
         }
+        if constexpr (What == grab_of::pin)
+            if (layout::reaches_the_dead(seen, u)) [[unlikely]]
+                return refusal(refuse_batch<P>(layout::references(seen), traits::below_the_dead(traits::pin_unit),
+                                               static_cast<std::uint64_t>(layout::references(u)) / traits::pin_unit));
         const typename layout::units_type now = layout::raised(seen, u);
         if (word.swap_if_weak(seen, now)) [[likely]] {
             if constexpr (!traits::joined) report_saturation<P>(seen, now, u);

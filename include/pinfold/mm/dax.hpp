@@ -51,6 +51,14 @@ void dax_associate(physical<P>& phys, file& f, std::uint64_t index, const dax_en
     }
 }
 
+/// Returns: whether nobody uses the page any more. At zero it is on its way to be dead, or to be used again.
+template <class Count>
+[[nodiscard]] bool is_at_rest(const Count& count) noexcept {
+    for (unsigned spins = 0; count.refs() == 0; relax(spins))
+        if (count.is_dead()) return true;
+    return false;
+}
+
 template <class P>
 void dax_disassociate(physical<P>& phys, const dax_entry& e) {
     for (std::uint64_t k = 0; k < (std::uint64_t{1} << e.order); ++k) {
@@ -62,7 +70,7 @@ void dax_disassociate(physical<P>& phys, const dax_entry& e) {
         page->index = 0;
     }
     if constexpr (P::devices::dax_is_mapped_counted)
-        if (e.order != 0 && phys.at(e.first)->count.refs() == 0)
+        if (e.order != 0 && is_at_rest(phys.at(e.first)->count))
             for (std::uint64_t k = 0; k < (std::uint64_t{1} << e.order); ++k) {
                 phys.at(e.first + k)->link.store(0);
                 lay_out_device_folio(phys, *pagemap_of(phys.at(e.first + k)), e.first + k, 0);

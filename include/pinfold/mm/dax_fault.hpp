@@ -230,7 +230,18 @@ private:
     /// Counted like memory: one reference and one mapping. f.lock: only one thread at a time begins to use a page.
     void hold_mapping(frame<P>* page, bool huge) {
         frame<P>* head = phys_.head(page);
-        if (!physical<P>::ops::try_get(head)) head->count.init(1);
+        for (;;) {  // refused is not dead: a release may be on its way there, or somebody come before it
+            const outcome got = physical<P>::ops::try_get(head);
+            if (got) break;
+            if (head->count.is_dead()) {
+                head->count.init(1);
+                break;
+            }
+            if (got.error == errc::overflow) {
+                head->count.get(1);
+                break;
+            }
+        }
         phys_.note(head, holder::entry, 1);
         if (huge) map_huge(head);
         else map_pte(page, head);

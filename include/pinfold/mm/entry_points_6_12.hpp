@@ -79,7 +79,7 @@ private:
     using geo = geometry<P::p4d_folded>;
     static constexpr unsigned fast_flags = foll::write | foll::longterm | foll::force | foll::pin | foll::get |
                                            foll::fast_only | foll::nofault | foll::pci_p2pdma | foll::honor_numa_fault;
-    /// Of these, what a call for one page may ask for and be most simple: others bring questions about the page.
+    /// Of these, what a call for a row of pages may ask for and be most simple: others bring questions about the page.
     static constexpr unsigned plain_flags =
         foll::write | foll::force | foll::nofault | foll::pci_p2pdma | foll::honor_numa_fault;
 

@@ -102,7 +102,8 @@ struct alignas(64) frame {
     }
 
     /// Effects: a descriptor nobody has touched is dead, whatever its liveness rule calls so. It is called where a frame is
-    /// handed out: until then nobody writes to it, and who meets it takes zero for dead. Requires: nobody else hands it out.
+    /// handed out: until then nobody finds it but by its number, and takes zero for dead (physical::try_get_met). Requires: nobody else
+    /// hands it out, no tail leads to it yet.
     void be_born_dead() noexcept {
         using traits = pinfold::count_traits<frame_count_policy<P>>;
         if constexpr (traits::dead_value != 0)

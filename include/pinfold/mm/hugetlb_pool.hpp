@@ -223,13 +223,13 @@ private:
     /// A block becomes one folio when it is first needed: a gigantic pool costs nothing until then.
     void form(page* head) {
         const std::int64_t identity = phys_.zone_of(phys_.number(head)).identity();
+        head->be_born_dead();  // first: from its tails on others find it
         for (std::uint64_t k = 1; k < (std::uint64_t{1} << order_); ++k) {
             page* t = phys_.nth(head, k);
             t->be_born_dead();
             t->flags.store(identity | (t->flags.load() & page::bit(pg::written)));
             frame_policy<P>::head::make_tail(*t, *head);
         }
-        head->be_born_dead();
         head->flags.store(identity | order_ | page::bit(pg::large) | page::bit(pg::hugetlb) |
                           (head->flags.load() & page::bit(pg::written)));
     }

@@ -321,6 +321,7 @@ private:
     page* prepare(page* f, const request& r, std::int64_t identity) {
         const std::uint64_t n = std::uint64_t{1} << r.order;
         const std::int64_t kept = page::bit(pg::written);
+        f->be_born_dead();  // first: from its tails on others find it
         for (std::uint64_t k = 1; k < n; ++k) {
             page* t = nth(f, k);
             t->be_born_dead();
@@ -330,7 +331,6 @@ private:
             ++t->generation;
             frame_policy<P>::head::make_tail(*t, *f);
         }
-        f->be_born_dead();
         f->flags.store(identity | r.order | (n > 1 ? page::bit(pg::large) : 0) | (f->flags.load() & kept));
         if (r.zeroed) data.zero(*f, number(f));
         ++f->generation;

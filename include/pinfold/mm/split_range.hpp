@@ -52,13 +52,21 @@ std::uint64_t split_range(space<P>& mm, vaddr from, vaddr to) {
 template <class P>
 std::uint64_t split_partly_mapped(physical<P>& phys) {
     std::uint64_t done = 0;
-    std::vector<frame<P>*> later;
+    std::vector<frame<P>*> later, ended;
+    // Under the queue's lock, which whoever frees a folio takes: the undo of a refused grab may be the last release.
     const auto hold = [&](frame<P>* head) {
-        if (!physical<P>::ops::try_get(head)) return false;
-        phys.note(head, holder::temporary, 1);
-        return true;
+        const outcome got = head->count.try_get();
+        if (got.undo == crossing::zero) ended.push_back(head);
+        if (got) phys.note(head, holder::temporary, 1);
+        return static_cast<bool>(got);
     };
-    while (frame<P>* head = phys.partly_mapped.take(hold)) {
+    const auto next = [&] {
+        frame<P>* const head = phys.partly_mapped.take(hold);
+        for (frame<P>* const f : ended) phys.free_folio(f);
+        ended.clear();
+        return head;
+    };
+    while (frame<P>* const head = next()) {
         bool split = false;
         if (is_partly_mapped(head) && try_lock_page(head)) {
             split = split_folio(phys, head, head) == 0;

@@ -14,6 +14,7 @@ namespace detail {
 
 enum class count_fault : unsigned char {
     none, no_word, bad_word, no_pins, bad_bias, wide_bias, bad_split, no_liveness, no_overflow, saturate_sticky,
+    unchecked_within,
     narrow_joined, joined_rules,
     saturate_split, bad_warnings, no_blocks_pins, no_budget, bad_batch, sticky_unstated, split_unstated, cannot_block, over_budget,
     over_transient
@@ -72,6 +73,8 @@ template <class P>
         return count_fault::no_overflow;
     else if constexpr (P::overflow::rule == overflow_rule::saturate && P::liveness::optimistic)
         return count_fault::saturate_sticky;
+    else if constexpr (P::overflow::rule == overflow_rule::unchecked && requires { P::liveness::at_once; })
+        return count_fault::unchecked_within;
     else if constexpr (joins<typename P::pins> && ((P::liveness::optimistic && !count_traits<P>::bounds_itself) ||
                                                   P::overflow::rule == overflow_rule::saturate))
         return count_fault::joined_rules;
@@ -110,8 +113,8 @@ struct budget_exceeded {
 template <class Needed, class Available, class... What>
 struct too_many_in_flight {
     static constexpr bool value = sizeof(Needed*) == 0;
-    static_assert(value, "pinfold: under sticky_dead, holders x batch x units of one pin must stay below 2^(bits-2) (the "
-                         "numbers stand in the name of too_many_in_flight<...>); use a 64-bit word or a smaller batch");
+    static_assert(value, "pinfold: under sticky_dead, holders x batch x units of one pin must stay below 2^(bits-2), under "
+                         "sticky_dead_within threads x at once x units (the numbers stand in the name of too_many_in_flight<...>); use a 64-bit word or a smaller batch");
 };
 
 template <class P, count_fault F>
@@ -173,6 +176,9 @@ private:
     static_assert(found != fault::saturate_split,
                   "pinfold: saturate cannot see the reference field of a split word overflow; use refuse with "
                   "split_word_pins");
+    static_assert(found != fault::unchecked_within,
+                  "pinfold: sticky_dead_within tells the dead from words that overflowed, which unchecked_overflow lets climb "
+                  "on; use refuse or trap, or zero_is_dead");
     static_assert(found != fault::bad_warnings,
                   "pinfold: `warnings` is not a warning sink; it needs noexcept negative, batch, saturated and underflow "
                   "(limit, used, needed)");

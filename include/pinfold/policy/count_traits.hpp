@@ -89,6 +89,20 @@ struct count_traits {
     static constexpr value_type block_offset =
         optimistic ? static_cast<value_type>(word_max(bits) - pin_unit + 1) : far_negative;
 
+    /// Units in flight under a rule that bounds them itself.
+    static constexpr std::uint64_t in_flight = [] {
+        if constexpr (bounds_itself)
+            return detail::saturating_mul(detail::saturating_mul(P::liveness::threads, P::liveness::at_once), pin_unit);
+        else
+            return std::uint64_t{0};
+    }();
+    /// Largest n of one call of `unit` that may cross the limit of any word: what comes of it is still told from a dead one,
+    /// grabs in flight included. Of pins that share the word, a call may be larger where it does not cross so far.
+    static constexpr std::uint64_t below_the_dead(std::uint64_t unit) noexcept {
+        constexpr std::uint64_t room = std::uint64_t{1} << (bits - 2);
+        return in_flight < room ? (room - in_flight) / unit : 0;
+    }
+
     static constexpr budget_limits limits = [] {
         budget_limits l;
         const pinfold::budget b = P::budget;
@@ -106,8 +120,7 @@ struct count_traits {
         if (b.stated() && b.batch < l.largest_batch) l.largest_batch = b.batch;
         l.transient_available = optimistic ? std::uint64_t{1} << (bits - 2) : detail::no_limit;
         if constexpr (bounds_itself)
-            l.transient_needed =
-                detail::saturating_mul(detail::saturating_mul(P::liveness::threads, P::liveness::at_once), pin_unit);
+            l.transient_needed = in_flight;
         else if (optimistic)
             l.transient_needed = detail::saturating_mul(detail::saturating_mul(b.holders, b.batch), pin_unit);
         return l;
@@ -115,7 +128,7 @@ struct count_traits {
 
     /// Largest n of one call whose unit is `unit`.
     static constexpr std::uint64_t batch_max(std::uint64_t unit) noexcept {
-        const std::uint64_t fits = batch_that_fits(bits, unit);
+        const std::uint64_t fits = bounds_itself && unit == 1 ? below_the_dead(1) : batch_that_fits(bits, unit);
         return P::budget.stated() && P::budget.batch < fits ? P::budget.batch : fits;
     }
 

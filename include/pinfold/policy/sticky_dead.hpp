@@ -28,8 +28,9 @@ using sticky_dead = basic_sticky_dead<false>;
 using sticky_dead_load_test = basic_sticky_dead<true>;
 
 /// The same where nobody can state a budget, so that I6 cannot be relied on: a grab looks at the value its add met, which
-/// must be positive, and refuses what zero_is_dead refuses: zero, a word released too often, one that overflowed. The add
-/// that crosses the limit stands. At most Threads grabs are in flight, of at most AtOnce each (I5: T = Threads × AtOnce ×
+/// must be positive, and refuses what zero_is_dead refuses: zero, and a word that overflowed. The add that crosses the limit
+/// stands; none is so large that the word came near the dead ones. Refused is not dead: a grab in flight may let another one
+/// revive a zero, and its undo may be the last release, which runs its hook where the grab was tried. At most Threads grabs are in flight, of at most AtOnce each (I5: T = Threads × AtOnce ×
 /// units of a pin); a call for more, or for exact pins of a joined word, goes by compare-exchange and is never in flight.
 template <std::uint64_t Threads, std::uint64_t AtOnce>
 struct sticky_dead_within {

@@ -41,7 +41,7 @@ class packed_run {
 
     static constexpr std::size_t lanes = Group::lanes;
     static constexpr auto unit = static_cast<value_type>(Hold::kind == hold_kind::pin ? traits::pin_unit : 1);
-    static constexpr value_type least_live = traits::optimistic ? 0 : 1;  // I1: zero is not dead under sticky_dead
+    static constexpr value_type least_live = traits::optimistic && !traits::bounds_itself ? 0 : 1;  // I1: zero is not dead under sticky_dead
     static constexpr value_type least_kept = least_left<typename policy::release>;
 
 public:
