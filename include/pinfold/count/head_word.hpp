@@ -113,7 +113,9 @@ PINFOLD_DETAIL_COLD outcome refuse_added(Count& c, typename head_word<P>::units_
                                          Undo undo) noexcept {
     const auto refs = head_word<P>::references(met);
     outcome why = explain<P, IsPin>(refs, head_word<P>::references(u));
-    why.undo = undo(c, u);
+    // Released too often, the word is in nobody's hands: nothing is asserted of it, and no hook is told.
+    const bool is_underflow = refs < 0 && !count_traits<P>::in_dead_band(refs) && wrap_add(refs, head_word<P>::references(u)) >= 0;
+    why.undo = is_underflow ? c.drop_units_idle(u) : undo(c, u);
     return why;
 }
 

@@ -54,9 +54,9 @@ void dax_associate(physical<P>& phys, file& f, std::uint64_t index, const dax_en
 /// Returns: whether nobody uses the page any more. At zero it is on its way to be dead, or to be used again.
 template <class Count>
 [[nodiscard]] bool is_at_rest(const Count& count) noexcept {
-    for (unsigned spins = 0; count.refs() == 0; relax(spins))
-        if (count.is_dead()) return true;
-    return false;
+    for (unsigned spins = 0; !count.is_dead(); relax(spins))
+        if (count.refs() != 0) return false;
+    return true;
 }
 
 template <class P>
