@@ -237,18 +237,19 @@ void two_at_once(bool quick) {
         return;
     }
     const paired::effort how{quick ? 40 : 100, quick ? 1.0 : 10.0, 30e3, 1};
-    for (const std::uint64_t n : {1U, 16U, 512U}) {
-        scene<P> mine(512, {}, 64_MiB);
-        auto& other = mine.box.spawn();
-        const vaddr a = *other.mmap(512 * mm::page_size);
-        if (other.fault_in(a, 512, true) != 512) std::abort();
-        std::vector<paired::task> tasks{calls<P>("own", mine.t, mine.a, other, a, n),
-                                        additions<P>("bare", mine.t, mine.a, other, a, n)};
-        both.measure(tasks, how);
-        paired::row("12", named<P>("two threads, pages of their own, N=" + std::to_string(n)), scales,
-                    paired::speed_up(tasks[0]));
-        paired::bound("bare locked additions to those pages", paired::speed_up(tasks[1]));
-    }
+    for (const bool one_space : {false, true})
+        for (const std::uint64_t n : {1U, 16U, 512U}) {
+            scene<P> mine(512, {}, 64_MiB);
+            auto& other = one_space ? mine.t : mine.box.spawn();
+            const vaddr a = *other.mmap(512 * mm::page_size);
+            if (other.fault_in(a, 512, true) != 512) std::abort();
+            std::vector<paired::task> tasks{calls<P>("own", mine.t, mine.a, other, a, n),
+                                            additions<P>("bare", mine.t, mine.a, other, a, n)};
+            both.measure(tasks, how);
+            const std::string what = one_space ? "two threads of one space, pages of their own, N=" : "two threads, pages of their own, N=";
+            paired::row("12", named<P>(what + std::to_string(n)), scales, paired::speed_up(tasks[0]));
+            paired::bound("bare locked additions to those pages", paired::speed_up(tasks[1]));
+        }
     scene<P> s(512, {.huge = true}, 64_MiB);
     s.split_entries();
     std::vector<paired::task> tasks{calls<P>("one folio", s.t, s.a, s.t, s.a, 512), peer_calls<P>("Linux-6 shape", s, 512)};

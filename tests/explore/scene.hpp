@@ -150,7 +150,7 @@ struct scene {
 
     /// The lockless walk alone, over `n` pages from k on. Returns: the first page it holds now, or null.
     frame<P>* pin(std::uint64_t k, unsigned flags = foll::pin, std::uint64_t n = 1) {  // flags: PIN is among them
-        if constexpr (P::fast_pins_are_noted) t.mm().has_pinned.store(1);
+        if constexpr (P::fast_pins_are_noted) t.mm().note_pinned();
         std::array<frame<P>*, most> got{};
         const std::uint64_t count = walk(at(k), at(k + n), flags, got.data());
         if (count == 0) return nullptr;

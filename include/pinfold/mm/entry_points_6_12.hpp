@@ -32,7 +32,7 @@ public:
     }
     long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
         if (detail::asks_for_a_row<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]] {
-            mm_.has_pinned.store(1);
+            mm_.note_pinned();
             return detail::row_or_page_fast<P, true>(mm_, start & page_mask, nr, flags | foll::pin | foll::unlockable, pages.data());
         }
         return fast(start, nr, flags, foll::pin, pages, trace);
@@ -126,7 +126,7 @@ private:
         if ((flags & ~fast_flags) != 0)
             return refuse(mm_, warn_id::api_fast_flags, flags, trace,
                           {"05-7.1", "the fast entry does not take this flag"});
-        if ((flags & foll::pin) != 0) mm_.has_pinned.store(1);  // before the walk: fork must see it
+        if ((flags & foll::pin) != 0) mm_.note_pinned();
         const int nr = static_cast<int>(nr_pages);
         if (nr == 0) return 0;  // DEF-M2
         start &= page_mask;

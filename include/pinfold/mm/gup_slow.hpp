@@ -227,7 +227,7 @@ template <class P>
                                int* locked) {
     if (nr == 0) return 0;  // nothing asked: nothing taken, nothing noted
     if constexpr (P::fast_pins_are_noted)
-        if ((flags & foll::pin) != 0) mm.has_pinned.store(1);                        // L2
+        if ((flags & foll::pin) != 0) mm.note_pinned();                              // L2
     if (to.pages && (flags & foll::pin) == 0) flags |= foll::get;                    // L3
     if (!locked) return slow_pass(mm, start, nr, flags, to, locked);                 // L4
     bool must_unlock = false;

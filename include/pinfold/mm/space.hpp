@@ -21,11 +21,18 @@ namespace pinfold::mm {
 class space_base {
 public:
     shared_mutex mmap_lock;
-    word32 has_pinned;            ///< never cleared (spec 05 §7)
-    word64 write_protect_seq;     ///< odd while fork write-protects (spec 05 §6)
-    word32 fatal_signal;
     word64 swap_entries;          ///< pages of this space that are in swap
+    word32 fatal_signal;
     std::vector<std::shared_ptr<uffd_context>> userfaults;  ///< requires the mmap lock: closed when the space goes
+    // What every lockless walk reads has a line that faults and locks do not write.
+    alignas(64) word64 write_protect_seq;  ///< odd while fork write-protects (spec 05 §6)
+    word32 has_pinned;                     ///< never cleared (spec 05 §7)
+
+    /// Effects: has_pinned, before the walk: fork must see it. It is written once, not by each pin of each thread.
+    PINFOLD_DETAIL_HOT void note_pinned() noexcept {
+        if (has_pinned.load() == 0) [[unlikely]]
+            has_pinned.store(1);
+    }
 };
 
 template <class P>
