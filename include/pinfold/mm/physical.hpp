@@ -186,7 +186,7 @@ public:
         zone_of(number(head)).give(head, order);
     }
 
-    /// Returns: 2^order dead frames in a row for a hugetlb pool, of any order, or null. Never CMA memory.
+    /// Returns: 2^order frames in a row, free until now, for a hugetlb pool, of any order, or null. Never CMA memory.
     [[nodiscard]] page* take_block(unsigned order, const request& where) {
         const bool movable = where.movable && !(pin_scope::active() && P::longterm_leaves_movable);
         for (auto z = zones_.rbegin(); z != zones_.rend(); ++z) {
@@ -202,7 +202,7 @@ public:
         const zone<P>& z = zone_of(number(f));
         return is_on(z, where) && (!is_movable_zone(z) || (where.movable && !(pin_scope::active() && P::longterm_leaves_movable)));
     }
-    /// Effects: these frames, dead and in no free list, are pages of order 0 with one reference each (holder: hand-out).
+    /// Effects: these frames, taken out of the free lists, are pages of order 0 with one reference each (holder: hand-out).
     void adopt(pfn first, pfn last) {
         for (pfn n = first; n < last; n = n + 1) (void)prepare(at(n), {}, zone_of(n).identity());
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // One zone of one node: its frames and their free lists, a buddy allocator of orders 0 to 10 per migrate type.
 // Blocks beyond the frontier have never been handed out and have no list entry, so that starting a machine costs
-// nothing per frame. Source: spec 07 §1.
+// nothing per frame. A free frame is dead, or was never handed out and is still all zero:
+// it is born dead when it is prepared. Source: spec 07 §1.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +60,7 @@ public:
     }
     [[nodiscard]] std::int64_t identity() const noexcept { return identity_; }
 
-    /// Returns: the first descriptor of a block of 2^order frames, still dead, or null. `may_use_cma`: movable ones
+    /// Returns: the first descriptor of a block of 2^order frames, free until now, or null. `may_use_cma`: movable ones
     /// fall back on CMA memory.
     page* take(unsigned order, migrate_type type, bool may_use_cma = true) noexcept {
         std::lock_guard lock(lock_);
@@ -115,7 +116,7 @@ public:
         return false;
     }
 
-    /// Returns: the first descriptor of 2^order dead frames in a row, more than the buddy can give at once, or null.
+    /// Returns: the first descriptor of 2^order free frames in a row, more than the buddy can give at once, or null.
     /// Complexity: the blocks of the zone.
     page* take_contiguous(unsigned order) noexcept {
         std::lock_guard lock(lock_);
@@ -155,7 +156,7 @@ public:
         std::lock_guard lock(lock_);
         return is_free_locked(first, last);
     }
-    /// Effects: takes exactly these frames, dead as they are. Returns: false, one of them is in use; nothing is taken.
+    /// Effects: takes exactly these frames, as they are. Returns: false, one of them is in use; nothing is taken.
     [[nodiscard]] bool take_range(pfn first, pfn last) noexcept {
         std::lock_guard lock(lock_);
         while (frontier_ < last) seed(migrate_type::movable);
