@@ -107,6 +107,13 @@ struct scene {
              static_cast<long>(n));
     }
     void unpin(std::size_t n) { t.unpin_user_pages({slots.data(), n}); }
+    void pin_range() {
+        must(t.pin_user_pages_fast_ranges(a, pages, mm::foll::write, runs) == static_cast<long>(pages));
+    }
+    void unpin_range() {
+        t.unpin_user_page_ranges({&runs.back(), 1});
+        runs.pop_back();
+    }
 
     mm::machine<profile> box{[] {
         mm::options o;
@@ -117,6 +124,7 @@ struct scene {
     mm::task<profile>& t = box.spawn();
     mm::vaddr a = 0;
     std::vector<mm::frame<profile>*> slots{pages};
+    std::vector<mm::pinned_run<profile>> runs;
 };
 scene& small() {
     static scene s(false, false);
@@ -160,6 +168,8 @@ extern "C" {
 [[gnu::noinline]] void mm_unpin_thp_by_ptes() { repeat([&at = by_ptes()] { at.unpin(pages); }); }
 [[gnu::noinline]] void mm_pin_fast_pmd_leaf() { repeat([&at = by_pmd()] { at.pin(pages); }); }
 [[gnu::noinline]] void mm_unpin_pmd_leaf() { repeat([&at = by_pmd()] { at.unpin(pages); }); }
+[[gnu::noinline]] void mm_pin_fast_leaf_as_run_1() { repeat([&at = by_pmd()] { at.pin_range(); }); }
+[[gnu::noinline]] void mm_unpin_leaf_as_run_1() { repeat([&at = by_pmd()] { at.unpin_range(); }); }
 }
 
 namespace {
@@ -184,6 +194,8 @@ const scenario all[] = {
     {"mm_unpin_thp_by_ptes", mm_unpin_thp_by_ptes, pages},
     {"mm_pin_fast_pmd_leaf", mm_pin_fast_pmd_leaf, pages},
     {"mm_unpin_pmd_leaf", mm_unpin_pmd_leaf, pages},
+    {"mm_pin_fast_leaf_as_run_1", mm_pin_fast_leaf_as_run_1, 1},
+    {"mm_unpin_leaf_as_run_1", mm_unpin_leaf_as_run_1, 1},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 // care when somebody comes between the grabs of a block and the second look at its entries (spec 05 §4 §6).
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "device_box.hpp"
 
@@ -648,6 +649,66 @@ BOTH_IN_BLOCKS("ranges: a call that begins at a remembered huge entry goes on wh
     CHECK(runs_from_5(507) == std::vector{all[0]});
     REQUIRE(w.t.munmap(a, 2_MiB) == 0);
     CHECK(runs_from_5(-err::efault).empty());
+}
+
+BOTH_IN_BLOCKS("ranges: a call within one remembered huge entry, whatever there is room for and whoever calls") {
+    world<TestType> w;
+    const vaddr a = w.map(2_MiB, {.huge = true});
+    REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
+    auto* const head = w.box.phys().head(w.page_at(a));
+    hooked::once(race_point::before_fallback, [] { FAIL_CHECK("the slow path has nothing to do here"); });
+    for (const auto& [from, n] : std::initializer_list<std::pair<std::uint64_t, std::uint64_t>>{{0, 512}, {5, 1}, {511, 1}, {3, 400}})
+        for (const std::size_t room : {0U, 1U, 8U}) {
+            std::vector<mm::pinned_run<TestType>> runs;
+            runs.reserve(room);
+            const auto pins = [&] {
+                CHECK(w.t.pin_user_pages_fast_ranges(a + from * 4096, static_cast<std::int64_t>(n), foll::write, runs) ==
+                      static_cast<long>(n));
+            };
+            head->clear(mm::pg::referenced);
+            pins();
+            CHECK(head->is(mm::pg::referenced));
+            std::thread(pins).join();  // which remembers nothing yet
+            CHECK(runs == std::vector(2, mm::pinned_run<TestType>{head, w.box.phys().nth(head, from), n}));
+            CHECK(w.box.counters().live() == static_cast<long>(2 * n));
+            w.audit();
+            w.t.unpin_user_page_ranges(runs);
+            CHECK(w.box.counters().live() == 0);
+        }
+    hooked::once(race_point::before_fallback, nullptr);
+    w.audit();
+}
+
+BOTH_IN_BLOCKS("ranges: a huge entry that goes, or a fork that comes, while its folio is taken") {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    auto& seq = w.t.mm().write_protect_seq;
+    const bool noticed = !is_2019<TestType>;
+    const auto pins = [&](long expected, std::size_t pieces, std::int64_t in_vain) {
+        std::vector<mm::pinned_run<TestType>> runs;
+        runs.reserve(4);
+        const auto before = w.box.counters();
+        CHECK(w.t.pin_user_pages_fast_ranges(a + 8 * 4096, 100, foll::write, runs) == expected);
+        CHECK(runs.size() == pieces);
+        CHECK(w.box.counters() - before == mm::pin_counters{expected + in_vain, in_vain});
+        w.audit();
+        w.t.unpin_user_page_ranges(runs);
+        CHECK(w.box.counters().live() == 0);
+        w.audit();
+    };
+    pins(100, 1, 0);  // remembered from here on
+    hooked::once(race_point::after_walk, [&] { seq.store(seq.load() + 2); });
+    pins(100, 1, noticed ? 100 : 0);
+    seq.store(seq.load() + 1);
+    unsigned slow = 0;
+    hooked::once(race_point::before_fallback, [&] { ++slow; });
+    pins(100, 1, 0);
+    CHECK(slow == (noticed ? 1 : 0));
+    hooked::once(race_point::before_fallback, nullptr);
+    seq.store(seq.load() + 1);
+    hooked::once(race_point::head_checked, [&] { w.split_entry(a); });
+    pins(100, 1, 100);
+    pins(100, 1, 0);  // by ptes
 }
 
 BOTH_IN_BLOCKS("ranges: a folio whose ptes stand in two tables is one element") {

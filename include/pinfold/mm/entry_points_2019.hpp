@@ -23,24 +23,27 @@ public:
     explicit entry_points_2019(space<P>& mm) : mm_(mm) {}
 
     /// GET is implied; PIN overrides it, and only inside: a caller's PIN belongs to pin_user_pages_fast.
-    long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+    PINFOLD_DETAIL_HOT long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
+                                                gup_trace* trace = nullptr) {
         if ((flags & foll::pin) != 0) return refuse(warn_id::api_pin_at_get, flags, trace, pin_at_get);
         if (detail::asks_for_a_row<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
             return detail::row_or_page_fast<P, false>(mm_, start & page_mask, nr, flags, pages.data());
         return fast(start, nr, flags, pages, trace);
     }
-    long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+    PINFOLD_DETAIL_HOT long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
+                                                gup_trace* trace = nullptr) {
         if ((flags & foll::get) != 0) return refuse(warn_id::api_get_at_pin, flags, trace, get_at_pin);
         if (detail::asks_for_a_row<P>(start, nr, flags, foll::write, pages, trace)) [[likely]]
             return detail::row_or_page_fast<P, true>(mm_, start & page_mask, nr, flags | foll::pin, pages.data());
         return fast(start, nr, flags | foll::pin, pages, trace);
     }
     /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.
-    long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
+    PINFOLD_DETAIL_HOT long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags,
+                                                       std::vector<pinned_run<P>>& runs) {
         if ((flags & foll::get) != 0) return refuse(warn_id::api_get_at_pin, flags, nullptr, get_at_pin);
-        return fast_checked(start, nr, flags | foll::pin, nullptr, [&](vaddr from, vaddr to, unsigned f) {
-            return fast_then_slow_ranges(mm_, from, to, f, runs);
-        });
+        if (detail::asks_for_a_leaf<P>(start, nr, flags, foll::write)) [[likely]]
+            return detail::leaf_as_run(mm_, start & page_mask, static_cast<std::uint64_t>(nr), flags | foll::pin, runs);
+        return fast_ranges(start, nr, flags, runs);
     }
     long pin_longterm_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
                                  gup_trace* trace = nullptr) {
@@ -139,9 +142,14 @@ private:
     static bool lacks_array(array pages, std::uint64_t nr, unsigned flags) noexcept {
         return !pages.data() && (flags & (foll::get | foll::pin)) != 0 && nr != 0;
     }
-    long fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace) {
+    [[gnu::noinline]] long fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace) {
         return fast_checked(start, nr, flags, trace, [&](vaddr from, vaddr to, unsigned f) {
             return fast_then_slow(mm_, from, to, f, target(pages, trace, {}));
+        });
+    }
+    [[gnu::noinline]] long fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
+        return fast_checked(start, nr, flags | foll::pin, nullptr, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow_ranges(mm_, from, to, f, runs);
         });
     }
     /// go(start, end, flags): the walk.

@@ -21,7 +21,8 @@ public:
 
     explicit entry_points_6_12(space<P>& mm) : mm_(mm) {}
 
-    long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+    PINFOLD_DETAIL_HOT long get_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
+                                                gup_trace* trace = nullptr) {
         if (detail::asks_for_a_row<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]]
             return detail::row_or_page_fast<P, false>(mm_, start & page_mask, nr, flags | foll::get | foll::unlockable, pages.data());
         return fast(start, nr, flags, foll::get, pages, trace);
@@ -30,7 +31,8 @@ public:
                                   gup_trace* trace = nullptr) {
         return fast(start, nr, flags, foll::get | foll::fast_only, pages, trace);
     }
-    long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages, gup_trace* trace = nullptr) {
+    PINFOLD_DETAIL_HOT long pin_user_pages_fast(vaddr start, std::int64_t nr, unsigned flags, array pages,
+                                                gup_trace* trace = nullptr) {
         if (detail::asks_for_a_row<P>(start, nr, flags, plain_flags, pages, trace)) [[likely]] {
             mm_.note_pinned();
             return detail::row_or_page_fast<P, true>(mm_, start & page_mask, nr, flags | foll::pin | foll::unlockable, pages.data());
@@ -38,10 +40,14 @@ public:
         return fast(start, nr, flags, foll::pin, pages, trace);
     }
     /// The same, as runs at the end of `runs`: release each with unpin_user_page_ranges.
-    long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
-        return fast_checked(start, nr, flags, foll::pin, true, nullptr, [&](vaddr from, vaddr to, unsigned f) {
-            return fast_then_slow_ranges(mm_, from, to, f, runs);
-        });
+    PINFOLD_DETAIL_HOT long pin_user_pages_fast_ranges(vaddr start, std::int64_t nr, unsigned flags,
+                                                       std::vector<pinned_run<P>>& runs) {
+        if (detail::asks_for_a_leaf<P>(start, nr, flags, plain_flags)) [[likely]] {
+            mm_.note_pinned();
+            return detail::leaf_as_run(mm_, start & page_mask, static_cast<std::uint64_t>(nr),
+                                       flags | foll::pin | foll::unlockable, runs);
+        }
+        return fast_ranges(start, nr, flags, runs);
     }
 
     /// The lock is taken around the call and not dropped inside.
@@ -113,9 +119,14 @@ private:
         return {pages.empty() ? nullptr : pages.data(), nullptr, trace};
     }
 
-    long fast(vaddr start, std::int64_t nr, unsigned flags, unsigned to_set, array pages, gup_trace* trace) {
+    [[gnu::noinline]] long fast(vaddr start, std::int64_t nr, unsigned flags, unsigned to_set, array pages, gup_trace* trace) {
         return fast_checked(start, nr, flags, to_set, !pages.empty(), trace, [&](vaddr from, vaddr to, unsigned f) {
             return fast_then_slow(mm_, from, to, f, target(pages, trace));
+        });
+    }
+    [[gnu::noinline]] long fast_ranges(vaddr start, std::int64_t nr, unsigned flags, std::vector<pinned_run<P>>& runs) {
+        return fast_checked(start, nr, flags, foll::pin, true, nullptr, [&](vaddr from, vaddr to, unsigned f) {
+            return fast_then_slow_ranges(mm_, from, to, f, runs);
         });
     }
     /// place: whether pages can be put anywhere. go(start, end, flags): the walk.

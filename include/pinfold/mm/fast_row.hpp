@@ -10,10 +10,6 @@
 
 namespace pinfold::mm::detail {
 
-/// Whether calls with these flags have to see that no fork write-protected the space meanwhile.
-template <class P, bool Pin>
-inline constexpr bool watches_fork = Pin && P::fast_pins_are_noted;
-
 /// Effects: records units that stand, of pages that are of one node and marked referenced.
 template <class P, bool Pin>
 PINFOLD_DETAIL_HOT void note_pages(physical<P>& phys, frame<P>* const* pages, std::uint64_t n, std::int64_t flags,
@@ -113,14 +109,6 @@ template <class P, bool Pin>
         P::races::at(race_point::after_walk);
     }
     return row_goes_on<P, Pin>(mm, a, n, flags, pages, s, seq);
-}
-
-/// The entries that grant, and whose pages are not asked about sharing.
-template <class P, bool Pin>
-[[nodiscard]] PINFOLD_DETAIL_HOT entry_test plain_entry(unsigned flags) noexcept {
-    // A pin that may not write asks about pages that are not writable, one that may write takes no others.
-    const bool only_writable = Pin && P::anon_exclusive;
-    return plain_leaf<P>(only_writable ? flags | foll::write : flags);
 }
 
 /// One page: as hold_row for one entry, with everything in registers.

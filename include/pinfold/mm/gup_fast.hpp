@@ -10,6 +10,7 @@
 #include "space.hpp"
 #include "thp.hpp"
 #include "trace.hpp"
+#include "walk_leaf.hpp"
 #include "walk_plain.hpp"
 #include "walk_row.hpp"
 #include "walk_rules.hpp"
@@ -18,6 +19,10 @@
 namespace pinfold::mm {
 
 namespace detail {
+
+/// Whether calls with these flags have to see that no fork write-protected the space meanwhile.
+template <class P, bool Pin>
+inline constexpr bool watches_fork = Pin && P::fast_pins_are_noted;
 
 template <class P>
 class fast_walk {
@@ -235,48 +240,27 @@ private:
     /// pins are counted at the end. Returns: how many; what is not plain is left to the others.
     template <bool Pin>
     [[nodiscard, gnu::noinline]] walk_step leaves(const entry_slot* slot, vaddr a, vaddr end) {
-        using ops = typename physical<P>::ops;
-        using unit = units_of_head<P, Pin>;
         if (rules_.asks_each()) return {walk_step::go_on, 0};
-        const entry_test plain = plain_leaf<P>(Pin && P::anon_exclusive ? flags_ | foll::write : flags_);
+        const entry_test plain = plain_entry<P, Pin>(flags_);
         pin_tally<P, Pin> taken(phys_);
+        held_leaf<P> leaf;
         std::uint64_t served = 0;
-        for (; a < end; ++slot, ++served) {
-            const entry e = slot->read();
-            if (!plain.passes(e) || is_full()) break;
+        for (; a < end && !is_full(); ++slot, ++served) {
             const vaddr next = align_down(a, pmd_size) + pmd_size < end ? align_down(a, pmd_size) + pmd_size : end;
-            page* const base = phys_.at(e.number());
-            page* const first = phys_.nth(base, (a & (pmd_size - 1)) >> page_shift);
-            const std::uint64_t refs = (next - a) >> page_shift;
-            page* const head = physical<P>::ops::head(base);
-            const std::int64_t flags = head->flags.load();
-            if ((flags & page::bit(pg::large)) == 0) break;
-            const bool exact = counts_pins_exactly(*head, flags);
-            races::at(race_point::entry_read);
-            races::at(race_point::head_resolved);
-            if (!unit::grab(head, refs, exact)) [[unlikely]]
-                break;
-            ops::count_type::fence();
-            races::at(race_point::added);
-            const std::int64_t now = head->flags.load();
-            if (ops::head(base) != head || (now & page::bit(pg::large)) == 0 || kinds<P>{now, now}.of_device() ||
-                counts_pins_exactly(*head, now) != exact) [[unlikely]] {
-                unit::drop(head, refs, exact);
-                break;
-            }
-            races::at(race_point::head_checked);
-            taken.add(now, refs);
-            phys_.note(head, unit::kind, static_cast<std::int64_t>(refs));
-            if (slot->read() != e) [[unlikely]] {
+            const std::uint64_t first = (a & (pmd_size - 1)) >> page_shift, refs = (next - a) >> page_shift;
+            if (!leaf.template hold<Pin>(slot, refs, plain, phys_)) break;
+            taken.add(leaf.flags, refs);
+            phys_.note(leaf.head, single<P, Pin>::kind, static_cast<std::int64_t>(refs));
+            if (slot->read() != leaf.e) [[unlikely]] {
                 taken.flush();
-                steps::undo_leaf(phys_, first, head, refs, flags_);
+                steps::undo_leaf(phys_, phys_.nth(leaf.base, first), leaf.head, refs, flags_);
                 return {walk_step::stop, served};
             }
             races::at(race_point::entry_checked);
-            if ((now & page::bit(pg::referenced)) == 0) [[unlikely]]
-                head->set(pg::referenced);
-            if (runs_) runs_->add(phys_, {head, first, refs});
-            else fill(base, (a & (pmd_size - 1)) >> page_shift, refs);
+            if (leaf.is_new()) [[unlikely]]
+                leaf.head->set(pg::referenced);
+            if (runs_) runs_->add(phys_, {leaf.head, phys_.nth(leaf.base, first), refs});
+            else fill(leaf.base, first, refs);
             nr_ += refs;
             a = next;
             races::at(race_point::between_entries);
@@ -404,7 +388,7 @@ template <class P>
                                                     detail::run_list<P>* runs = nullptr) {
     if ((!pages && !runs) || P::steps::nothing_asked(start, end)) return 0;  // DEF-M2: never walk for nothing
     std::int64_t seq = 0;
-    const bool watch_fork = P::fast_pins_are_noted && (flags & foll::pin) != 0;
+    const bool watch_fork = detail::watches_fork<P, true> && (flags & foll::pin) != 0;
     if (watch_fork) {
         seq = mm.write_protect_seq.load_acquire();
         if ((seq & 1) != 0) return 0;

@@ -11,13 +11,39 @@
 
 namespace pinfold::mm {
 
+namespace detail {
+
+/// What of [start, end) the fast walk left, by the slow path: to the end of `runs`. Returns: pages, those that are held
+/// already among them, or a negative errno where there are none.
+template <class P>
+[[nodiscard]] long ranges_by_slow(space<P>& mm, vaddr start, vaddr end, unsigned flags, std::uint64_t held,
+                                  std::vector<pinned_run<P>>& runs) {
+    const std::uint64_t nr = (end - start) >> page_shift;
+    if (held == nr || (flags & foll::fast_only) != 0) return static_cast<long>(held);
+    // Part by part: how much is asked for is the caller's word, how much there is only the slow path knows.
+    std::vector<frame<P>*> pages(std::min<std::uint64_t>(nr - held, table_entries));
+    while (held != nr) {
+        const std::uint64_t n = std::min<std::uint64_t>(nr - held, pages.size());
+        const vaddr from = start + (held << page_shift);
+        if (runs.capacity() - runs.size() < n) runs.reserve(2 * runs.capacity() + n);
+        const long slow = slow_for_rest<P>(mm, from, from + (n << page_shift), flags, {pages.data(), nullptr, nullptr});
+        if (slow < 0) return held != 0 ? static_cast<long>(held) : slow;
+        each_run<P>(mm.phys, pages.data(), static_cast<std::uint64_t>(slow), [&](const pinned_run<P>& r) { runs.push_back(r); });
+        held += static_cast<std::uint64_t>(slow);
+        if (static_cast<std::uint64_t>(slow) != n) break;
+    }
+    return static_cast<long>(held);
+}
+
+}  // namespace detail
+
 /// As fast_then_slow, for pages that go to the end of `runs`. Returns: pages, or a negative errno.
 /// Requires also: flags name GET or PIN.
 /// Complexity: per huge entry two locked instructions where pins are counted apart, else one, and a share of entering
 /// the walk; per order-0 page one.
 template <class P>
-[[nodiscard]] long fast_then_slow_ranges(space<P>& mm, vaddr start, vaddr end, unsigned flags,
-                                         std::vector<pinned_run<P>>& runs) {
+[[nodiscard, gnu::noinline]] long fast_then_slow_ranges(space<P>& mm, vaddr start, vaddr end, unsigned flags,
+                                                       std::vector<pinned_run<P>>& runs) {
     const std::uint64_t nr = (end - start) >> page_shift;
     std::uint64_t fast = 0;
     for (bool more = true; more && fast != nr;) {
@@ -28,22 +54,81 @@ template <class P>
         runs.insert(runs.end(), some.begin(), some.end());
         more = some.full();
     }
-    if (fast == nr || (flags & foll::fast_only) != 0) return static_cast<long>(fast);
-    // Part by part: how much is asked for is the caller's word, how much there is only the slow path knows.
-    std::vector<frame<P>*> pages(std::min<std::uint64_t>(nr - fast, table_entries));
-    std::uint64_t held = fast;
-    while (held != nr) {
-        const std::uint64_t n = std::min<std::uint64_t>(nr - held, pages.size());
-        const vaddr from = start + (held << page_shift);
-        if (runs.capacity() - runs.size() < n) runs.reserve(2 * runs.capacity() + n);
-        const long slow = slow_for_rest<P>(mm, from, from + (n << page_shift), flags, {pages.data(), nullptr, nullptr});
-        if (slow < 0) return held != 0 ? static_cast<long>(held) : slow;
-        detail::each_run<P>(mm.phys, pages.data(), static_cast<std::uint64_t>(slow),
-                            [&](const pinned_run<P>& r) { runs.push_back(r); });
-        held += static_cast<std::uint64_t>(slow);
-        if (static_cast<std::uint64_t>(slow) != n) break;
-    }
-    return static_cast<long>(held);
+    return detail::ranges_by_slow(mm, start, end, flags, fast, runs);
 }
+
+namespace detail {
+
+/// Whether a call may begin with one huge entry this thread remembers. plain: as for a row (fast_row.hpp).
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT bool asks_for_a_leaf(vaddr a, std::int64_t nr, unsigned flags, unsigned plain) noexcept {
+    const std::uint64_t room = table_entries - geometry<P::p4d_folded>::index(a, level::pte);
+    return walks_in_blocks<P> && static_cast<std::uint64_t>(nr) - 1 < room && (flags & ~plain) == 0 &&
+           a < geometry<P::p4d_folded>::user_end;
+}
+
+/// The run is given back, a fork may not have seen it.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_COLD long leaf_met_fork(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags,
+                                                    std::vector<pinned_run<P>>& runs) {
+    ungrab(mm.phys, runs.back().head, n, flags);
+    runs.pop_back();
+    return ranges_by_slow(mm, a, a + (n << page_shift), flags, 0, runs);
+}
+/// The units are given back, the entry is another one now. Requires: a section, which ends here.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_COLD long leaf_has_changed(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>* head,
+                                                       std::vector<pinned_run<P>>& runs) {
+    {
+        const fast_section section(std::adopt_lock);
+        ungrab(mm.phys, head, n, flags);
+        P::races::at(race_point::after_walk);
+    }
+    return ranges_by_slow(mm, a, a + (n << page_shift), flags, 0, runs);
+}
+
+/// fast_then_slow_ranges for pins of such a call: the n pages from `a` on are of one region.
+template <class P>
+[[nodiscard, gnu::noinline]] long leaf_as_run(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags,
+                                             std::vector<pinned_run<P>>& runs) {
+    using races = typename P::races;
+    std::int64_t seq = 0;
+    if constexpr (watches_fork<P, true>) {
+        seq = mm.write_protect_seq.load_acquire();
+        if ((seq & 1) != 0) [[unlikely]]
+            return ranges_by_slow(mm, a, a + (n << page_shift), flags, 0, runs);
+    }
+    thread_slot* const me = this_thread_if_known();
+    if (!me || runs.size() == runs.capacity()) [[unlikely]]
+        return fast_then_slow_ranges(mm, a, a + (n << page_shift), flags, runs);
+    fast_section::enter(*me);
+    races::at(race_point::before_walk);
+    reached_table* place = nullptr;
+    const reached_table* const t = remembered_region(mm.tables, a, place);
+    held_leaf<P> leaf;
+    if (!t || t->ptes || !leaf.template hold<true>(t->above, n, plain_entry<P, true>(flags), mm.phys)) [[unlikely]] {
+        fast_section::leave(*me);
+        return fast_then_slow_ranges(mm, a, a + (n << page_shift), flags, runs);
+    }
+    mm.phys.stats.acquired_by(me->number, leaf.node(), n);
+    mm.phys.note(leaf.head, holder::pin, static_cast<std::int64_t>(n));
+    if (t->above->read() != leaf.e) [[unlikely]]
+        return leaf_has_changed(mm, a, n, flags, leaf.head, runs);
+    races::at(race_point::entry_checked);
+    if (leaf.is_new()) [[unlikely]]
+        leaf.head->set(pg::referenced);
+    runs.push_back({leaf.head, mm.phys.nth(leaf.base, (a & (pmd_size - 1)) >> page_shift), n});
+    races::at(race_point::between_entries);
+    fast_section::leave(*me);
+    races::at(race_point::after_walk);
+    if constexpr (watches_fork<P, true>) {
+        word64::rmw_fence();
+        if (mm.write_protect_seq.load_acquire() != seq) [[unlikely]]
+            return leaf_met_fork(mm, a, n, flags, runs);
+    }
+    return static_cast<long>(n);
+}
+
+}  // namespace detail
 
 }  // namespace pinfold::mm

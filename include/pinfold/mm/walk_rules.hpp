@@ -26,6 +26,14 @@ template <class P>
     return {yes | no, yes};
 }
 
+/// The entries that grant, and whose pages are not asked about sharing.
+template <class P, bool Pin>
+[[nodiscard]] PINFOLD_DETAIL_HOT entry_test plain_entry(unsigned flags) noexcept {
+    // A pin that may not write asks about pages that are not writable, one that may write takes no others.
+    const bool only_writable = Pin && P::anon_exclusive;
+    return plain_leaf<P>(only_writable ? flags | foll::write : flags);
+}
+
 template <class P>
 class walk_rules {
 public:
