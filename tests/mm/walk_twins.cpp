@@ -2,6 +2,7 @@
 // Two machines with one history: the walk of the first goes by blocks, with everything the processor has for it, that of the
 // second entry by entry. Every call has the same answer on both, and what was taken fast is what the slow path takes.
 // Source: spec 05 §4 §7 §8.
+#include <array>
 #include <random>
 
 #include "device_box.hpp"
@@ -35,6 +36,7 @@ enum : std::uint64_t {
     huge_again,
     tail,
     mixed,
+    folios,
     areas
 };
 
@@ -136,6 +138,14 @@ struct twin : world<P> {
         at(tail, area, {});
         for (std::uint64_t k = 0; k < 400; ++k)
             write(tail, k);
+        at(folios, area, {});
+        if constexpr (P::has_small_thp)
+            for (const auto& [order, from, to] : {std::array{4U, 0U, 240U}, {5U, 240U, 400U}, {2U, 400U, 440U}, {0U, 440U, 464U}, {4U, 464U, 512U}}) {
+                if (order != 0) box.phys().small_thp[order] = mm::thp_mode::always;
+                for (std::uint64_t k = from; k < to; ++k)
+                    write(folios, k);
+                box.phys().small_thp[order] = mm::thp_mode::never;
+            }
         at(mixed, area, {});
         for (std::uint64_t k = 0; k < area; ++k)
             write(mixed, k);
@@ -243,7 +253,10 @@ TEMPLATE_TEST_CASE(
     const auto one_of = [&](std::uint64_t n) { return static_cast<std::uint64_t>(rng()) % n; };
     std::uint64_t served = 0;
     for (int i = 0; i < 1500; ++i) {
-        const vaddr a = one_of(5) == 0 ? place(mixed, one_of(area)) : base + one_of(areas * area) * one;
+        const std::uint64_t of = one_of(10);
+        const vaddr a = of < 2   ? place(mixed, one_of(area))
+                        : of < 4 ? place(folios, one_of(2) == 0 ? one_of(area / 16) * 16 : one_of(area))
+                                 : base + one_of(areas * area) * one;
         const std::uint64_t n = one_of(3) == 0 ? 1 : 1 + one_of(one_of(2) == 0 ? 20 : 700);
         if (one_of(4) == 0) {
             const auto what =

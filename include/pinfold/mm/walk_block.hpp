@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "walk_folios.hpp"
 #include "walk_form.hpp"
 #include "walk_hold.hpp"
 #include "walk_rules.hpp"
@@ -85,6 +86,8 @@ public:
         const std::uint64_t room = left < most_ ? left : most_;
         walk_step s{walk_step::go_on, 0};
         do {
+            s.served += whole_folios(slot + s.served, t, left - s.served, pages + s.served);
+            if (s.served >= room) break;
             const walk_step more = run(slot + s.served, t, left - s.served, pages + s.served);
             s = {more.next, s.served + more.served};
         } while (s.next == walk_step::go_on && s.served < room);
@@ -141,35 +144,43 @@ private:
                 if (!pages[i]->is(pg::referenced)) pages[i]->set(pg::referenced);
     }
 
+    /// Effects: serves folios that are mapped whole and next to each other, where nobody sees the order of what is done.
+    /// Returns: pages.
+    [[nodiscard]] PINFOLD_DETAIL_HOT std::uint64_t whole_folios(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
+#if defined(__x86_64__)
+        if constexpr (P::walk::wide && std::is_same_v<races, no_races>)
+            if (left >= worth_four && !rules_.asks_each() && has_four_words())
+                return hold_folios_by_four<P, Pin>(slot, left, pages, plain_entry<P, Pin>(rules_.flags_), phys(), acquired_,
+                                                   [&t] { return steps::table_is_still(t.above, t.seen); });
+#endif
+        (void)slot, (void)t, (void)left, (void)pages;
+        return 0;
+    }
+
     /// Entries that map pages of one large folio in a row: one grab of n units on the head.
     [[nodiscard]] PINFOLD_DETAIL_HOT walk_step run(entry_slot* slot, const table& t, std::uint64_t left, page** pages) {
         constexpr walk_step not_this_way{walk_step::one_by_one, 0};
-        constexpr auto half = static_cast<std::int64_t>(ops::traits::max_value / 2);
         const entry e = slot->read();
         if (!plain_.passes(e)) return not_this_way;
         page* const p = phys().at(e.number());
         page* const head = ops::head(p);
-        const std::int64_t flags = head->flags.load();
-        if ((flags & page::bit(pg::large)) == 0) return not_this_way;
-        const std::uint64_t before = phys().number(p) - phys().number(head), size = pages_of(flags);
-        // Near its limit a count refuses some of n grabs, but all of one of n.
-        const auto count = static_cast<std::int64_t>(head->count.raw());
-        if (before >= size || count <= 0 || count > half) return not_this_way;
+        const folio_kind<P> kind{head->flags.load()};
+        if (!kind.is_large()) return not_this_way;
+        const std::uint64_t before = phys().number(p) - phys().number(head), size = kind.pages();
+        if (before >= size || !kind.has_room(*head)) return not_this_way;
         if (is_asked_each(e, head)) return not_this_way;
         const std::uint64_t room = size - before;
         const std::uint64_t n = entries_in_row_into<P::walk::wide>(slot, e, room < left ? room : left, pages, p);
         if (n == 0) return not_this_way;
         races::at(race_point::entry_read);
         races::at(race_point::head_resolved);
-        const bool exact = counts_pins_exactly(*head, flags);
+        const bool exact = counts_pins_exactly(*head, kind.flags);
         if (!one::grab(head, n, exact)) [[unlikely]]
             return not_this_way;
         ops::count_type::fence();
         races::at(race_point::added);
-        const std::int64_t now = head->flags.load();
-        // Another folio; or a device's, of which there is more to ask.
-        if (ops::head(p) != head || ((now ^ flags) & (page::bit(pg::large) | 63)) != 0 || kinds<P>{now, now}.of_device() ||
-            counts_pins_exactly(*head, now) != exact) [[unlikely]] {
+        const folio_kind<P> now{head->flags.load()};
+        if (ops::head(p) != head || !now.is_still(kind) || counts_pins_exactly(*head, now.flags) != exact) [[unlikely]] {
             one::drop(head, n, exact);
             return not_this_way;
         }
@@ -184,14 +195,14 @@ private:
         const std::uint64_t kept = still ? same : 0;
         const std::uint64_t held = kept == n ? n : kept + 1;  // one that stood, and is taken back because its entry changed
         if (n != held) one::drop(head, n - held, exact);
-        acquired_.add(now, held);
+        acquired_.add(now.flags, held);
         phys().note(head, one::kind, static_cast<std::int64_t>(held));
         if (held != kept) [[unlikely]] {
             acquired_.flush();
             ungrab(phys(), head, 1, rules_.flags_);
         }
         races::at(race_point::entry_checked);
-        if (kept != 0 && (now & page::bit(pg::referenced)) == 0) [[unlikely]]
+        if (kept != 0 && (now.flags & page::bit(pg::referenced)) == 0) [[unlikely]]
             head->set(pg::referenced);
         races::at(race_point::between_entries);
         return {kept == n ? walk_step::go_on : walk_step::stop, kept};
@@ -201,7 +212,6 @@ private:
     [[nodiscard]] bool is_asked_each(entry e, const page* head) const noexcept {
         return rules_.asks_unshare(e) && (head->is_anon() || rules_.wants(foll::longterm));
     }
-    [[nodiscard]] static std::uint64_t pages_of(std::int64_t flags) noexcept { return std::uint64_t{1} << (flags & 63); }
 
     pin_tally<P, Pin> acquired_;
     const entry_slot* asked_ = nullptr;  ///< up to where lines were asked for

@@ -69,8 +69,8 @@ struct row_of_four {
 
 /// Returns: how many, a multiple of 16, of the n words are certainly in a row.
 template <std::uint64_t Step>
-[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_by_four(const void* at, std::uint64_t first,
-                                                                                    std::uint64_t n) noexcept {
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline std::uint64_t row_by_four(const void* at, std::uint64_t first,
+                                                                                       std::uint64_t n) noexcept {
     row_of_four<Step> want(first);
     const auto* from = static_cast<const unsigned char*>(at);
     std::uint64_t i = 0;
@@ -84,13 +84,13 @@ template <std::uint64_t Step>
             other |= v ^ want.now;
             want.go_on();
         }
-        if (!__builtin_ia32_ptestz256(other, other)) break;
+        if (!is_zero(other)) break;
     }
     return i;
 }
 /// The same, and meanwhile the words at `to` become filled, filled + By … Returns: as above; some more may be written.
 template <std::uint64_t Step, std::uint64_t By>
-[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_into_by_four(
+[[nodiscard, gnu::target("avx2"), gnu::always_inline]] inline std::uint64_t row_into_by_four(
     const void* at, std::uint64_t first, void* to, std::uint64_t filled, std::uint64_t n) noexcept {
     row_of_four<Step> want(first);
     row_of_four<By> fill(filled);
@@ -109,9 +109,20 @@ template <std::uint64_t Step, std::uint64_t By>
             std::memcpy(into, &fill.now, sizeof fill.now);
             fill.go_on();
         }
-        if (!__builtin_ia32_ptestz256(other, other)) break;
+        if (!is_zero(other)) break;
     }
     return i;
+}
+// The two as functions, for who is not compiled for such processors.
+template <std::uint64_t Step>
+[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_by_four(const void* at, std::uint64_t first,
+                                                                                    std::uint64_t n) noexcept {
+    return row_by_four<Step>(at, first, n);
+}
+template <std::uint64_t Step, std::uint64_t By>
+[[nodiscard, gnu::target("avx2"), gnu::noinline]] std::uint64_t words_in_row_into_by_four(
+    const void* at, std::uint64_t first, void* to, std::uint64_t filled, std::uint64_t n) noexcept {
+    return row_into_by_four<Step, By>(at, first, to, filled, n);
 }
 /// Effects: words at `to` are first, first + Step, … Returns: how many were written, a multiple of 16, at most n.
 template <std::uint64_t Step>
