@@ -466,7 +466,8 @@ BOTH_IN_BLOCKS("runs: a folio that is split before its grab is pinned page by pa
     }
 }
 
-BOTH_IN_BLOCKS("runs: near the limit of a count the walk adds one by one, so the same number of pages is served") {
+TEMPLATE_TEST_CASE("runs: near the limit of a count the walk adds one by one, so the same number of pages is served", "[walk-blocks]",
+                   blocks_2019, blocks_6_12, product_2019, product_6_12) {
     world<TestType> w;
     const vaddr a = w.huge();
     w.split_entry(a);
@@ -476,15 +477,32 @@ BOTH_IN_BLOCKS("runs: near the limit of a count the walk adds one by one, so the
     for (const unsigned flags : {foll::get, foll::pin | foll::write})
         for (const int room : {0, 3, 5000}) {
             head->count.set_raw(most - room);
+            head->clear(mm::pg::referenced);
+            const auto serves = [&](mm::gup_trace* trace) {
+                w.box.warn().reset();
+                const long n = fast_only(w, a, 512, flags, trace);
+                for (long i = n; i-- > 0;) mm::ungrab(w.box.phys(), w.pages[static_cast<std::size_t>(i)], 1, flags);
+                CHECK(head->count.refs() == most - room);
+                return std::pair(n, w.box.warn().total());
+            };
             mm::gup_trace trace;
-            const long one_by_one = fast_only(w, a, 64, flags, &trace);
-            for (long i = one_by_one; i-- > 0;) mm::ungrab(w.box.phys(), w.pages[static_cast<std::size_t>(i)], 1, flags);
-            CHECK(head->count.refs() == most - room);
-            CHECK(fast_only(w, a, 64, flags) == one_by_one);
-            for (long i = one_by_one; i-- > 0;) mm::ungrab(w.box.phys(), w.pages[static_cast<std::size_t>(i)], 1, flags);
-            CHECK(head->count.refs() == most - room);
+            CHECK(serves(nullptr) == serves(&trace));
         }
     head->count.set_raw(mapped);
+    w.audit();
+}
+
+TEMPLATE_TEST_CASE("runs: a large folio counts as used when it is held", "[walk-blocks]", blocks_2019, blocks_6_12, product_2019,
+                   product_6_12) {
+    world<TestType> w;
+    const vaddr a = w.huge();
+    w.split_entry(a);
+    for (const unsigned flag : {foll::get, foll::pin}) {
+        w.page_at(a)->clear(mm::pg::referenced);
+        REQUIRE((flag == foll::pin ? w.pin(a, 512, foll::write) : w.get(a, 512, foll::write)) == 512);
+        CHECK(w.page_at(a)->is(mm::pg::referenced));
+        give_back(w, 512, flag);
+    }
     w.audit();
 }
 
@@ -677,6 +695,21 @@ BOTH_IN_BLOCKS("ranges: a call within one remembered huge entry, whatever there 
         }
     hooked::once(race_point::before_fallback, nullptr);
     w.audit();
+}
+
+BOTH_IN_BLOCKS("blocks and ranges: whoever asks beyond the end of user space is refused, whatever is mapped before it") {
+    world<TestType> w;
+    const vaddr a = w.map(2 * 4096, {.at = mm::geometry<TestType::p4d_folded>::user_end - 2 * 4096});
+    REQUIRE(w.t.fault_in(a, 2, true) == 2);
+    std::vector<mm::pinned_run<TestType>> runs;
+    for (unsigned again = 0; again < 2; ++again) {
+        CHECK(w.pin(a, 3, foll::write) == -err::efault);
+        CHECK(w.get(a + 4096, 2, foll::write) == -err::efault);
+        CHECK(w.t.pin_user_pages_fast_ranges(a, 3, foll::write, runs) == -err::efault);
+        CHECK(w.pin(a, 2, foll::write) == 2);
+        w.unpin(2);
+    }
+    CHECK(w.box.counters() == mm::pin_counters{4, 4});
 }
 
 BOTH_IN_BLOCKS("ranges: a huge entry that goes, or a fork that comes, while its folio is taken") {

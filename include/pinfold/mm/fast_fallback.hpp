@@ -40,4 +40,17 @@ template <class P>
     return static_cast<long>(fast) + slow;
 }
 
+namespace detail {
+
+/// Whether one table maps the nr pages from `a` on, at least one, and user space does not end in it: whoever asks for more
+/// than there can be is told so by fast_checked.
+template <class P>
+[[nodiscard]] PINFOLD_DETAIL_HOT bool is_of_one_table(vaddr a, std::int64_t nr) noexcept {
+    using geo = geometry<P::p4d_folded>;
+    const std::uint64_t room = table_entries - geo::index(a, level::pte);
+    return static_cast<std::uint64_t>(nr) - 1 < room && a < align_down(geo::user_end, pmd_size);
+}
+
+}  // namespace detail
+
 }  // namespace pinfold::mm

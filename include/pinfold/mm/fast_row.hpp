@@ -249,10 +249,8 @@ long row_fast(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>**
 template <class P>
 [[nodiscard]] PINFOLD_DETAIL_HOT bool asks_for_a_row(vaddr a, std::int64_t nr, unsigned flags, unsigned plain,
                                                     std::span<frame<P>*> pages, const gup_trace* trace) noexcept {
-    const std::uint64_t n = static_cast<std::uint64_t>(nr), room = table_entries - geometry<P::p4d_folded>::index(a, level::pte);
-    const bool is_row = walks_in_blocks<P> && n - 1 < room && (flags & ~plain) == 0 && a < geometry<P::p4d_folded>::user_end &&
-                        !pages.empty() && !trace;
-    PINFOLD_ASSERT(!is_row || n <= pages.size());
+    const bool is_row = walks_in_blocks<P> && is_of_one_table<P>(a, nr) && (flags & ~plain) == 0 && !pages.empty() && !trace;
+    PINFOLD_ASSERT(!is_row || static_cast<std::uint64_t>(nr) <= pages.size());
     return is_row;
 }
 /// fast_then_slow for such a call.

@@ -48,7 +48,6 @@ template <class P, bool Pin, class IsStill>
         const entry e = slot->read();
         if (!plain.passes(e)) break;
         frame<P>* const head = find.at(e.number());
-        if ((head->link.load_acquire() & 1) != 0) break;
         const folio_kind<P> kind{head->flags.load()};
         const std::uint64_t size = kind.pages();
         if (!kind.is_large() || size > n - held || size % worth_four != 0 || !kind.has_room(*head)) break;

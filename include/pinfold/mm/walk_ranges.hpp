@@ -62,9 +62,7 @@ namespace detail {
 /// Whether a call may begin with one huge entry this thread remembers. plain: as for a row (fast_row.hpp).
 template <class P>
 [[nodiscard]] PINFOLD_DETAIL_HOT bool asks_for_a_leaf(vaddr a, std::int64_t nr, unsigned flags, unsigned plain) noexcept {
-    const std::uint64_t room = table_entries - geometry<P::p4d_folded>::index(a, level::pte);
-    return walks_in_blocks<P> && static_cast<std::uint64_t>(nr) - 1 < room && (flags & ~plain) == 0 &&
-           a < geometry<P::p4d_folded>::user_end;
+    return walks_in_blocks<P> && is_of_one_table<P>(a, nr) && (flags & ~plain) == 0;
 }
 
 /// The run is given back, a fork may not have seen it.
