@@ -41,7 +41,7 @@ template <class P, bool Pin, class IsStill>
                                                                        pin_tally<P, Pin>& acquired, IsStill is_still) {
     using ops = typename physical<P>::ops;
     using one = units_of_head<P, Pin>;
-    const auto find = phys.map.finder();
+    decltype(auto) find = phys.map.finder();
     const auto plain = rule;
     std::uint64_t held = 0;
     while (held != n) {
