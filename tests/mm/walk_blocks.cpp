@@ -675,20 +675,23 @@ BOTH_IN_BLOCKS("ranges: a call within one remembered huge entry, whatever there 
     REQUIRE(w.t.store(a, 1) == mm::fault_result::ok);
     auto* const head = w.box.phys().head(w.page_at(a));
     hooked::once(race_point::before_fallback, [] { FAIL_CHECK("the slow path has nothing to do here"); });
-    for (const auto& [from, n] : std::initializer_list<std::pair<std::uint64_t, std::uint64_t>>{{0, 512}, {5, 1}, {511, 1}, {3, 400}})
+    struct part {
+        std::uint64_t from, n;
+    };
+    for (const part of : {part{0, 512}, part{5, 1}, part{511, 1}, part{3, 400}})
         for (const std::size_t room : {0U, 1U, 8U}) {
             std::vector<mm::pinned_run<TestType>> runs;
             runs.reserve(room);
             const auto pins = [&] {
-                CHECK(w.t.pin_user_pages_fast_ranges(a + from * 4096, static_cast<std::int64_t>(n), foll::write, runs) ==
-                      static_cast<long>(n));
+                CHECK(w.t.pin_user_pages_fast_ranges(a + of.from * 4096, static_cast<std::int64_t>(of.n), foll::write, runs) ==
+                      static_cast<long>(of.n));
             };
             head->clear(mm::pg::referenced);
             pins();
             CHECK(head->is(mm::pg::referenced));
             std::thread(pins).join();  // which remembers nothing yet
-            CHECK(runs == std::vector(2, mm::pinned_run<TestType>{head, w.box.phys().nth(head, from), n}));
-            CHECK(w.box.counters().live() == static_cast<long>(2 * n));
+            CHECK(runs == std::vector(2, mm::pinned_run<TestType>{head, w.box.phys().nth(head, of.from), of.n}));
+            CHECK(w.box.counters().live() == static_cast<long>(2 * of.n));
             w.audit();
             w.t.unpin_user_page_ranges(runs);
             CHECK(w.box.counters().live() == 0);
