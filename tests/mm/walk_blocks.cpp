@@ -700,6 +700,39 @@ BOTH_IN_BLOCKS("ranges: a call within one remembered huge entry, whatever there 
     w.audit();
 }
 
+BOTH_IN_BLOCKS("leaves, ranges and runs: a folio that is split between the look at it and the grab") {
+    enum what { leaf, range, run };
+    const what kind = GENERATE(leaf, range, run);
+    world<TestType> w;
+    const vaddr a = w.huge(), from = a + 8 * 4096;
+    auto* const head = w.page_at(a);
+    if (kind == run) w.split_entry(a);
+    std::vector<mm::pinned_run<TestType>> runs;
+    const auto pins = [&] {
+        runs.clear();
+        runs.reserve(128);
+        CHECK((kind == range ? w.t.pin_user_pages_fast_ranges(from, 100, foll::write, runs) : w.pin(from, 100, foll::write)) == 100);
+        CHECK(w.box.counters().live() == 100);
+        w.audit();
+        if (kind == range) w.t.unpin_user_page_ranges(runs);
+        else w.unpin(100);
+        CHECK(w.box.counters().live() == 0);
+    };
+    pins();  // remembered from here on
+    hooked::once(race_point::head_resolved, [&] {
+        w.box.phys().hold(head, mm::holder::temporary);
+        REQUIRE(mm::try_lock_page(head));
+        CHECK(mm::split_folio(w.box.phys(), head, head) == 0);
+        mm::unlock_page(head);
+        w.box.phys().drop(head, mm::holder::temporary);
+    });
+    pins();
+    CHECK(head->order() == 0);
+    CHECK(runs.size() == (kind == range ? 100 : 0));
+    CHECK(head->count.refs() == 1);
+    w.audit();
+}
+
 BOTH_IN_BLOCKS("blocks and ranges: whoever asks beyond the end of user space is refused, whatever is mapped before it") {
     world<TestType> w;
     const vaddr a = w.map(2 * 4096, {.at = mm::geometry<TestType::p4d_folded>::user_end - 2 * 4096});
