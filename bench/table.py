@@ -83,6 +83,7 @@ COUNTED = {
     "mm_pin_fast_1": (130, 60, "pin fast, N=1, the call"),
     "mm_pin_fast_thp_by_ptes": (12, None, "pin fast, huge page by ptes, per page"),
     "mm_pin_fast_pmd_leaf": (2.5, None, "pin fast, PMD leaf, per page"),
+    "mm_pin_fast_pmd_leaf_1": (None, None, "pin fast, one page of a PMD leaf, the call"),
     "mm_pin_fast_leaf_as_run_1": (None, None, "pin fast, one PMD leaf as a run, the call"),
     "mm_unpin_512": (None, None, "unpin an array, order 0, N=512, per page"),
     "library_pin_all": (None, None, "pin_all, single pages, per page"),

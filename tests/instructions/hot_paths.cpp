@@ -102,8 +102,10 @@ struct scene {
         if (by_ptes) must(mm::split_or_drop_pmd(t.mm(), a));
         box.phys().lru_drain_all();
     }
-    void pin(std::size_t n) {
-        must(t.pin_user_pages_fast(a, static_cast<std::int64_t>(n), mm::foll::write, {slots.data(), n}) ==
+    void pin(std::size_t n) { pin_from(a, n); }
+    void pin_inner() { pin_from(a + 5 * mm::page_size, 1); }
+    void pin_from(mm::vaddr from, std::size_t n) {
+        must(t.pin_user_pages_fast(from, static_cast<std::int64_t>(n), mm::foll::write, {slots.data(), n}) ==
              static_cast<long>(n));
     }
     void unpin(std::size_t n) { t.unpin_user_pages({slots.data(), n}); }
@@ -168,6 +170,10 @@ extern "C" {
 [[gnu::noinline]] void mm_unpin_thp_by_ptes() { repeat([&at = by_ptes()] { at.unpin(pages); }); }
 [[gnu::noinline]] void mm_pin_fast_pmd_leaf() { repeat([&at = by_pmd()] { at.pin(pages); }); }
 [[gnu::noinline]] void mm_unpin_pmd_leaf() { repeat([&at = by_pmd()] { at.unpin(pages); }); }
+[[gnu::noinline]] void mm_pin_fast_thp_by_ptes_1() { repeat([&at = by_ptes()] { at.pin_inner(); }); }
+[[gnu::noinline]] void mm_unpin_thp_by_ptes_1() { repeat([&at = by_ptes()] { at.unpin(1); }); }
+[[gnu::noinline]] void mm_pin_fast_pmd_leaf_1() { repeat([&at = by_pmd()] { at.pin_inner(); }); }
+[[gnu::noinline]] void mm_unpin_pmd_leaf_1() { repeat([&at = by_pmd()] { at.unpin(1); }); }
 [[gnu::noinline]] void mm_pin_fast_leaf_as_run_1() { repeat([&at = by_pmd()] { at.pin_range(); }); }
 [[gnu::noinline]] void mm_unpin_leaf_as_run_1() { repeat([&at = by_pmd()] { at.unpin_range(); }); }
 }
@@ -194,6 +200,10 @@ const scenario all[] = {
     {"mm_unpin_thp_by_ptes", mm_unpin_thp_by_ptes, pages},
     {"mm_pin_fast_pmd_leaf", mm_pin_fast_pmd_leaf, pages},
     {"mm_unpin_pmd_leaf", mm_unpin_pmd_leaf, pages},
+    {"mm_pin_fast_thp_by_ptes_1", mm_pin_fast_thp_by_ptes_1, 1},
+    {"mm_unpin_thp_by_ptes_1", mm_unpin_thp_by_ptes_1, 1},
+    {"mm_pin_fast_pmd_leaf_1", mm_pin_fast_pmd_leaf_1, 1},
+    {"mm_unpin_pmd_leaf_1", mm_unpin_pmd_leaf_1, 1},
     {"mm_pin_fast_leaf_as_run_1", mm_pin_fast_leaf_as_run_1, 1},
     {"mm_unpin_leaf_as_run_1", mm_unpin_leaf_as_run_1, 1},
 };

@@ -84,6 +84,10 @@ BOTH_PROFILES("a null in the array is skipped, wherever it stands", "[releases]"
                                               nullptr};
     w.t.unpin_user_pages(holed);
     CHECK(w.refs(a) == 1);
+    for (const bool dirty : {false, true}) {
+        w.t.unpin_user_pages_dirty_lock(std::span(holed).first(1), dirty);  // and nothing else
+        CHECK(w.refs(a) == 1);
+    }
     w.audit();
 }
 

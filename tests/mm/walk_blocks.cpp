@@ -107,7 +107,7 @@ BOTH_IN_BLOCKS("blocks: whatever is mapped, both forms of the walk give the same
     w.box.phys().lru_drain_all();
     for (int i = 0; i < 400; ++i) {
         const std::uint64_t first = rng() % 1568;
-        const std::uint64_t n = 1 + rng() % (i % 4 == 0 ? 600 : 20);
+        const std::uint64_t n = i % 4 == 1 ? 1 : 1 + rng() % (i % 4 == 0 ? 600 : 20);
         const unsigned kinds[] = {foll::get, foll::pin, foll::pin | foll::longterm};
         compare_forms(w, a + first * 4096, n, kinds[rng() % 3] | (rng() % 2 == 0 ? foll::write : 0));
     }
@@ -778,6 +778,68 @@ BOTH_IN_BLOCKS("ranges: a huge entry that goes, or a fork that comes, while its 
     hooked::once(race_point::head_checked, [&] { w.split_entry(a); });
     pins(100, 1, 100);
     pins(100, 1, 0);  // by ptes
+}
+
+BOTH_IN_BLOCKS("a page of a large folio: one unit of its head, whatever changes while it is taken") {
+    const bool by_ptes = GENERATE(false, true), pin = GENERATE(false, true);
+    world<TestType> w;
+    const vaddr a = w.huge(), x = a + 5 * 4096;
+    REQUIRE(w.t.store(x, 1) == mm::fault_result::ok);  // zeros would be dropped by a split
+    if (by_ptes) w.split_entry(a);
+    auto* const page = w.page_at(x);
+    auto* const head = w.box.phys().head(page);
+    auto& seq = w.t.mm().write_protect_seq;
+    unsigned slow = 0;
+    const auto takes = [&](std::int64_t in_vain, unsigned falls_back) {
+        const auto before = w.box.counters();
+        CHECK((pin ? w.pin(x, 1, foll::write) : w.get(x, 1, foll::write)) == 1);
+        CHECK(w.pages[0] == page);
+        CHECK(w.box.counters() - before == (pin ? mm::pin_counters{1 + in_vain, in_vain} : mm::pin_counters{}));
+        CHECK(slow == falls_back);
+        w.audit();
+        give_back(w, 1, pin ? foll::pin : foll::get);
+        CHECK(w.box.counters().live() == 0);
+        slow = 0;
+    };
+    const auto falls_back = [&](auto and_then) {
+        hooked::once(race_point::before_fallback, [&slow, and_then] {
+            ++slow;
+            and_then();
+        });
+    };
+    const auto nothing = [] {};
+
+    head->clear(mm::pg::referenced);
+    falls_back(nothing);
+    takes(0, 0);
+    CHECK(head->is(mm::pg::referenced));
+    takes(0, 0);  // remembered from here on
+    hooked::once(race_point::head_checked, [&] { REQUIRE(w.t.mprotect(x, 4096, mm::prot::none) == 0); });
+    falls_back([&] { REQUIRE(w.t.mprotect(x, 4096, mm::prot::read | mm::prot::write) == 0); });
+    takes(1, 1);
+    takes(0, 0);
+    auto& above = *w.t.mm().tables.find(a, mm::level::pmd).slot;
+    mm::entry taken;
+    hooked::once(race_point::head_checked, [&] { taken = above.take(); });
+    falls_back([&] { above.set(taken); });
+    takes(1, 1);
+    takes(0, 0);
+    const bool noticed = pin && !is_2019<TestType>;
+    hooked::once(race_point::after_walk, [&] { seq.store(seq.load() + 2); });
+    falls_back(nothing);
+    takes(noticed ? 1 : 0, noticed ? 1 : 0);
+    hooked::once(race_point::before_fallback, nullptr);
+    hooked::once(race_point::head_resolved, [&] {
+        w.box.phys().hold(head, mm::holder::temporary);
+        REQUIRE(mm::try_lock_page(head));
+        CHECK(mm::split_folio(w.box.phys(), head, head) == 0);
+        mm::unlock_page(head);
+        w.box.phys().drop(head, mm::holder::temporary);
+    });
+    takes(0, 0);
+    CHECK(head->order() == 0);
+    CHECK(page->count.refs() == 1);
+    takes(0, 0);
 }
 
 BOTH_IN_BLOCKS("ranges: a folio whose ptes stand in two tables is one element") {

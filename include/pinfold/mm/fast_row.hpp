@@ -4,7 +4,9 @@
 // Source: spec 05 §4 §6 §8.
 #pragma once
 
+#include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "fast_fallback.hpp"
 
@@ -114,18 +116,19 @@ template <class P, bool Pin>
 /// One page: as hold_row for one entry, with everything in registers.
 template <class P, bool Pin>
 struct hold_page {
+    using how_many = std::integral_constant<std::uint64_t, 1>;  ///< which takes no register
     static constexpr std::uint64_t n = 1;
     looks<P, false> seen;
     bool same = false;
 
-    explicit hold_page(std::uint64_t) noexcept {}
+    explicit hold_page(how_many) noexcept {}
     [[nodiscard]] PINFOLD_DETAIL_HOT std::uint64_t hold(const entry_slot* slot, frame<P>** place, const entry_test& rule,
                                                        const physical<P>& phys) noexcept {
         using races = typename P::races;
         const entry e = slot->read();
         races::at(race_point::entry_read);
         frame<P>* const page = phys.map.finder().at(e.number());
-        if (!rule.passes(e)) [[unlikely]]
+        if (!rule.passes(e) || (page->link.load_acquire() & 1) != 0) [[unlikely]]  // a tail has no count
             return 0;
         races::at(race_point::head_resolved);
         if (!single<P, Pin>::grab(page)) [[unlikely]]
@@ -145,6 +148,7 @@ struct hold_page {
 /// Several pages of one table.
 template <class P, bool Pin>
 struct hold_pages {
+    using how_many = std::uint64_t;
     const std::uint64_t n;
     held_row<P> row;
     looks<P, P::walk::wide>& seen = row.seen;
@@ -181,12 +185,45 @@ template <class P, bool Pin>
     return row_goes_on<P, Pin>(mm, a, n, flags, pages, s, seq);
 }
 
+/// The unit that was held is given back, its entry is another one now. Requires: a section, which ends here.
+template <class P, bool Pin>
+[[nodiscard]] PINFOLD_DETAIL_COLD long row_has_changed(space<P>& mm, vaddr a, unsigned flags, frame<P>** pages, std::int64_t seq,
+                                                      frame<P>* head) {
+    {
+        const fast_section section(std::adopt_lock);
+        ungrab(mm.phys, head, 1, Pin ? flags : flags | foll::get);
+        P::races::at(race_point::after_walk);
+    }
+    return row_goes_on<P, Pin>(mm, a, 1, flags, pages, {walk_step::stop, 0}, seq);
+}
+/// There are no ptes, or one that does not map a page of its own: a page of a large folio costs a unit of the head.
+/// Requires: as above, and nothing is held.
+template <class P, bool Pin>
+[[nodiscard, gnu::noinline]] long row_of_folio_page(space<P>& mm, vaddr a, unsigned flags, frame<P>** pages, std::int64_t seq) {
+    const reached_table& t = this_threads_tables().place_of(a / pmd_size);
+    const entry_slot* const slot = t.ptes ? t.ptes + geometry<P::p4d_folded>::index(a, level::pte) : t.above;
+    held_leaf<P> leaf;
+    const auto done = leaf.template take<Pin>(mm.phys, &t, slot, 1, plain_entry<P, Pin>(flags), *this_thread_if_known());
+    if (done == leaf_step::not_plain) [[unlikely]]
+        return (t.ptes ? &row_of_folios<P, Pin> : &row_of_leaf<P, Pin>)(mm, a, 1, flags, pages, seq);
+    if (done == leaf_step::changed) [[unlikely]]
+        return row_has_changed<P, Pin>(mm, a, flags, pages, seq, leaf.head);
+    *pages = t.ptes ? leaf.base : mm.phys.nth(leaf.base, (a & (pmd_size - 1)) >> page_shift);
+    if constexpr (watches_fork<P, Pin>) {
+        word64::rmw_fence();
+        if (mm.write_protect_seq.load_acquire() != seq) [[unlikely]]
+            return row_met_fork(mm, a, 1, flags, pages, 1);
+    }
+    return 1;
+}
+
 template <class P, bool Pin, template <class, bool> class Hold>
-[[nodiscard, gnu::noinline]] long row_fast(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>** pages);
+[[nodiscard, gnu::noinline]] long row_fast(space<P>& mm, vaddr a, typename Hold<P, Pin>::how_many n, unsigned flags, frame<P>** pages);
 
 /// The region is not remembered: once it is, the call begins anew.
 template <class P, bool Pin, template <class, bool> class Hold>
-[[nodiscard]] PINFOLD_DETAIL_COLD long row_of_new_region(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>** pages) {
+[[nodiscard]] PINFOLD_DETAIL_COLD long row_of_new_region(space<P>& mm, vaddr a, typename Hold<P, Pin>::how_many n, unsigned flags,
+                                                        frame<P>** pages) {
     const auto found = [&] {
         const fast_section section;
         return find_region(mm.tables, a, this_threads_tables().place_of(a / pmd_size)) != nullptr;
@@ -198,7 +235,7 @@ template <class P, bool Pin, template <class, bool> class Hold>
 /// As fast_then_slow for the n pages from `a` on, which one table maps. Hold: hold_page or hold_pages.
 /// Requires: flags without LONGTERM; Pin says whether PIN is among them.
 template <class P, bool Pin, template <class, bool> class Hold>
-long row_fast(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>** pages) {
+long row_fast(space<P>& mm, vaddr a, typename Hold<P, Pin>::how_many n, unsigned flags, frame<P>** pages) {
     using races = typename P::races;
     Hold<P, Pin> all(n);
     std::int64_t seq = 0;
@@ -218,12 +255,17 @@ long row_fast(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>**
         fast_section::leave(*me);
         return row_of_new_region<P, Pin, Hold>(mm, a, n, flags, pages);
     }
-    if (!t->ptes) [[unlikely]]
-        return row_of_leaf<P, Pin>(mm, a, n, flags, pages, seq);
+    constexpr bool one = std::is_same_v<Hold<P, Pin>, hold_page<P, Pin>>;
+    if (!t->ptes) [[unlikely]] {
+        if constexpr (one) return row_of_folio_page<P, Pin>(mm, a, flags, pages, seq);
+        else return row_of_leaf<P, Pin>(mm, a, n, flags, pages, seq);
+    }
     const std::uint64_t held =
         all.hold(t->ptes + geometry<P::p4d_folded>::index(a, level::pte), pages, plain_entry<P, Pin>(flags), mm.phys);
-    if (held == 0) [[unlikely]]
-        return row_of_folios<P, Pin>(mm, a, n, flags, pages, seq);
+    if (held == 0) [[unlikely]] {
+        if constexpr (one) return row_of_folio_page<P, Pin>(mm, a, flags, pages, seq);
+        else return row_of_folios<P, Pin>(mm, a, n, flags, pages, seq);
+    }
     const kinds<P> of = all.seen.flags();
     if (all.in_doubt(of) || !P::steps::table_is_still(*t->above, t->upper) ||
         (P::fast_asks_folio && (all.seen.all_owners() & 1) == 0)) [[unlikely]] {
@@ -256,7 +298,7 @@ template <class P>
 /// fast_then_slow for such a call.
 template <class P, bool Pin>
 [[nodiscard]] PINFOLD_DETAIL_HOT long row_or_page_fast(space<P>& mm, vaddr a, std::int64_t nr, unsigned flags, frame<P>** pages) {
-    if (nr == 1) return row_fast<P, Pin, hold_page>(mm, a, 1, flags, pages);
+    if (nr == 1) return row_fast<P, Pin, hold_page>(mm, a, {}, flags, pages);
     return row_fast<P, Pin, hold_pages>(mm, a, static_cast<std::uint64_t>(nr), flags, pages);
 }
 

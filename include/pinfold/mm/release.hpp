@@ -32,8 +32,12 @@ void dirty_lock(frame<P>* head) {
 /// Single pages that need no more than a release go many at a time.
 template <class P, bool Pin, class Release>
 void by_folio(physical<P>& phys, std::span<frame<P>* const> pages, bool dirty, Release release) {
-    if constexpr (releases_in_blocks<P>)
-        if (pages.size() == 1 && !dirty && release_plain_page<P, Pin>(phys, pages[0])) return;
+    if (pages.size() == 1) {
+        if constexpr (releases_in_blocks<P>)
+            if (!dirty && release_plain_page<P, Pin>(phys, pages[0])) return;
+        if (pages[0]) release(pages[0], 1);
+        return;
+    }
     for (std::size_t i = 0; i < pages.size();) {
         if constexpr (releases_in_blocks<P>)
             if (!dirty) {

@@ -5,10 +5,13 @@
 
 #include <cstdint>
 
+#include "table_cache.hpp"
 #include "walk_looks.hpp"
 #include "walk_rules.hpp"
 
 namespace pinfold::mm::detail {
+
+enum class leaf_step { taken, changed, not_plain };
 
 /// What an entry maps, and its folio when it was held: there are flags of one that is.
 template <class P>
@@ -48,6 +51,25 @@ struct held_leaf {
         }
         races::at(race_point::head_checked);
         return true;
+    }
+    /// Effects: the same for a call that begins with what this thread remembers, and in this section, needs no more: the
+    /// units are counted, and unless the entry, or the one above its table (`under`), has changed, the section ends.
+    template <bool Pin>
+    [[nodiscard]] PINFOLD_DETAIL_HOT leaf_step take(physical<P>& phys, const reached_table* under, const entry_slot* slot, std::uint64_t n,
+                                                    const entry_test& plain, thread_slot& me) {
+        using races = typename P::races;
+        if (!hold<Pin>(slot, n, plain, phys)) return leaf_step::not_plain;
+        if constexpr (Pin) phys.stats.acquired_by(me.number, node(), n);
+        phys.note(head, single<P, Pin>::kind, static_cast<std::int64_t>(n));
+        if (slot->read() != e || (under && !P::steps::table_is_still(*under->above, under->upper))) [[unlikely]]
+            return leaf_step::changed;
+        races::at(race_point::entry_checked);
+        if (is_new()) [[unlikely]]
+            head->set(pg::referenced);
+        races::at(race_point::between_entries);
+        fast_section::leave(me);
+        races::at(race_point::after_walk);
+        return leaf_step::taken;
     }
     [[nodiscard]] PINFOLD_DETAIL_HOT unsigned node() const noexcept { return static_cast<unsigned>(flags >> page::node_shift & 15); }
     [[nodiscard]] PINFOLD_DETAIL_HOT bool is_new() const noexcept { return (flags & page::bit(pg::referenced)) == 0; }

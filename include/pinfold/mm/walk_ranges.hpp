@@ -65,12 +65,11 @@ template <class P>
     return walks_in_blocks<P> && is_of_one_table<P>(a, nr) && (flags & ~plain) == 0;
 }
 
-/// The run is given back, a fork may not have seen it.
+/// The units are given back, a fork may not have seen them.
 template <class P>
-[[nodiscard]] PINFOLD_DETAIL_COLD long leaf_met_fork(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags,
+[[nodiscard]] PINFOLD_DETAIL_COLD long leaf_met_fork(space<P>& mm, vaddr a, std::uint64_t n, unsigned flags, frame<P>* head,
                                                     std::vector<pinned_run<P>>& runs) {
-    ungrab(mm.phys, runs.back().head, n, flags);
-    runs.pop_back();
+    ungrab(mm.phys, head, n, flags);
     return ranges_by_slow(mm, a, a + (n << page_shift), flags, 0, runs);
 }
 /// The units are given back, the entry is another one now. Requires: a section, which ends here.
@@ -104,26 +103,21 @@ template <class P>
     reached_table* place = nullptr;
     const reached_table* const t = remembered_region(mm.tables, a, place);
     held_leaf<P> leaf;
-    if (!t || t->ptes || !leaf.template hold<true>(t->above, n, plain_entry<P, true>(flags), mm.phys)) [[unlikely]] {
+    auto done = leaf_step::not_plain;
+    if (t && !t->ptes) [[likely]]
+        done = leaf.template take<true>(mm.phys, nullptr, t->above, n, plain_entry<P, true>(flags), *me);
+    if (done == leaf_step::not_plain) [[unlikely]] {
         fast_section::leave(*me);
         return fast_then_slow_ranges(mm, a, a + (n << page_shift), flags, runs);
     }
-    mm.phys.stats.acquired_by(me->number, leaf.node(), n);
-    mm.phys.note(leaf.head, holder::pin, static_cast<std::int64_t>(n));
-    if (t->above->read() != leaf.e) [[unlikely]]
+    if (done == leaf_step::changed) [[unlikely]]
         return leaf_has_changed(mm, a, n, flags, leaf.head, runs);
-    races::at(race_point::entry_checked);
-    if (leaf.is_new()) [[unlikely]]
-        leaf.head->set(pg::referenced);
-    runs.push_back({leaf.head, mm.phys.nth(leaf.base, (a & (pmd_size - 1)) >> page_shift), n});
-    races::at(race_point::between_entries);
-    fast_section::leave(*me);
-    races::at(race_point::after_walk);
     if constexpr (watches_fork<P, true>) {
         word64::rmw_fence();
         if (mm.write_protect_seq.load_acquire() != seq) [[unlikely]]
-            return leaf_met_fork(mm, a, n, flags, runs);
+            return leaf_met_fork(mm, a, n, flags, leaf.head, runs);
     }
+    runs.push_back({leaf.head, mm.phys.nth(leaf.base, (a & (pmd_size - 1)) >> page_shift), n});
     return static_cast<long>(n);
 }
 
